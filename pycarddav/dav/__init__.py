@@ -1,0 +1,1 @@
+"""The vocabulary of WebDAV: names, XML, headers, multistatus, errors.  Pure."""

@@ -1,0 +1,197 @@
+"""What can go wrong, each with its status and, where a standard names one, its precondition.
+
+Declared here, raised anywhere, rendered in one place (``protocol/app.py``).  403 where repeating
+the request is pointless, 409 where the user can do something about it (RFC 4918 §16).
+"""
+
+from .names import CARDDAV, DAV
+from .xml import XML, E, document
+
+
+class Error(Exception):
+    """A request that cannot be served; its message says why in one sentence."""
+
+    status = 500
+    condition: str | None = None
+
+    def details(self, base: str) -> tuple[XML, ...]:
+        """What goes inside the precondition element; *base* is put before every path."""
+        return ()
+
+    def headers(self) -> dict[str, str]:
+        """Headers beside the body's own."""
+        return {}
+
+    def element(self, base: str = "") -> XML | None:
+        """The precondition, as it stands inside DAV:error."""
+        return E(self.condition, *self.details(base)) if self.condition else None
+
+    def body(self, base: str = "") -> bytes:
+        """A DAV:error document (RFC 4918 §14.5), with the message for the person who debugs."""
+        said = [E(DAV.responsedescription, str(self))] if str(self) else []
+        return document(DAV.error, *([self.element(base) or ""]), *said)
+
+
+class BadRequest(Error):
+    status = 400
+
+
+class ExternalEntities(Error):
+    status = 403
+    condition = DAV.no_external_entities
+
+
+class Unauthorized(Error):
+    status = 401
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": 'Basic realm="pycarddav", charset="UTF-8"'}
+
+
+class Forbidden(Error):
+    status = 403
+
+
+class NeedPrivileges(Error):
+    """DAVx⁵ and Evolution revert the user's edit only when this element names what is missing."""
+
+    status = 403
+    condition = DAV.need_privileges
+
+    def __init__(self, path: str, privilege: str) -> None:
+        super().__init__(f"{privilege} is needed on {path}")
+        self.path, self.privilege = path, privilege
+
+    def details(self, base: str) -> tuple[XML, ...]:
+        href = E(DAV.href, base + self.path)
+        return (E(DAV.resource, href, E(DAV.privilege, E(self.privilege))),)
+
+
+class NotFound(Error):
+    status = 404
+
+
+class MethodNotAllowed(Error):
+    status = 405
+
+    def __init__(self, allowed: list[str]) -> None:
+        super().__init__("this method is not allowed here")
+        self.allowed = allowed
+
+    def headers(self) -> dict[str, str]:
+        return {"Allow": ", ".join(self.allowed)}
+
+
+class Conflict(Error):
+    status = 409
+
+
+class PreconditionFailed(Error):
+    """With the current ETag, so that the client need not ask for it."""
+
+    status = 412
+
+    def __init__(self, message: str, etag: str | None = None) -> None:
+        super().__init__(message)
+        self.etag = etag
+
+    def headers(self) -> dict[str, str]:
+        return {"ETag": self.etag} if self.etag else {}
+
+
+class BodyTooLarge(Error):
+    status = 413
+
+
+class UnsupportedMediaType(Error):
+    status = 415
+
+
+class Unavailable(Error):
+    """The storage cannot be read or trusted at the moment: nothing must be concluded from that."""
+
+    status = 503
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "300"}
+
+
+class InsufficientStorage(Error):
+    status = 507
+    condition = DAV.sufficient_disk_space
+
+
+class ReportNotSupported(Error):
+    status = 403
+    condition = DAV.supported_report
+
+
+class InvalidSyncToken(Error):
+    status = 403
+    condition = DAV.valid_sync_token
+
+
+class ProtectedProperty(Error):
+    status = 403
+    condition = DAV.cannot_modify_protected_property
+
+
+class InvalidResourceType(Error):
+    status = 403
+    condition = DAV.valid_resourcetype
+
+
+class InfiniteDepth(Error):
+    status = 403
+    condition = DAV.propfind_finite_depth
+
+
+class LocationNotOk(Error):
+    status = 403
+    condition = CARDDAV.addressbook_collection_location_ok
+
+
+class UnsupportedAddressData(Error):
+    status = 403
+    condition = CARDDAV.supported_address_data
+
+
+class InvalidAddressData(Error):
+    status = 403
+    condition = CARDDAV.valid_address_data
+
+
+class NoConversion(Error):
+    """This card cannot be had in the form that was asked for (RFC 6352 §5.1.1)."""
+
+    status = 415
+    condition = CARDDAV.supported_address_data_conversion
+
+
+class CardTooLarge(Error):
+    status = 403
+    condition = CARDDAV.max_resource_size
+
+
+class UnsupportedFilter(Error):
+    status = 403
+    condition = CARDDAV.supported_filter
+
+
+class UnsupportedCollation(Error):
+    status = 403
+    condition = CARDDAV.supported_collation
+
+
+class UidConflict(Error):
+    """409: on a 403 DAVx⁵ gives up the whole sync, on a 409 it takes this one card back."""
+
+    status = 409
+    condition = CARDDAV.no_uid_conflict
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"the UID is in use by {path}")
+        self.path = path
+
+    def details(self, base: str) -> tuple[XML, ...]:
+        return (E(DAV.href, base + self.path),)

@@ -1,0 +1,155 @@
+"""Reading XML safely, and writing it as context-free fragments.
+
+A fragment uses only the prefixes that every document's root declares, so fragments can be joined,
+remembered and sent in any order.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder
+from xml.sax.saxutils import quoteattr
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser
+
+from .names import NAMESPACES
+
+PREFIXES = {namespace.uri: namespace.prefix for namespace in NAMESPACES}
+DECLARATIONS = "".join(f' xmlns:{ns.prefix}="{ns.uri}"' for ns in NAMESPACES)
+XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
+
+MAX_DEPTH = 64
+MAX_ELEMENTS = 200_000  # an addressbook-multiget of a whole book has one element per card
+
+
+class Malformed(ValueError):
+    """Not well-formed, or larger in depth or number of elements than anyone needs."""
+
+
+class Forbidden(ValueError):
+    """A document type declaration: the door to entities (RFC 4918 §20.6)."""
+
+
+class XML(str):
+    """Markup, already escaped.  A plain ``str`` is text, and gets escaped."""
+
+    __slots__ = ()
+
+
+class _BoundedBuilder(TreeBuilder):
+    def __init__(self) -> None:
+        super().__init__()
+        self._depth = self._elements = 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> Element:
+        self._depth += 1
+        self._elements += 1
+        if self._depth > MAX_DEPTH or self._elements > MAX_ELEMENTS:
+            raise Malformed("too many or too deeply nested elements")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> Element:
+        self._depth -= 1
+        return super().end(tag)
+
+
+def parse(body: bytes) -> Element:
+    """The root element of *body*; Malformed or Forbidden when it is not acceptable XML."""
+    parser = DefusedXMLParser(target=_BoundedBuilder(), forbid_dtd=True)
+    try:
+        parser.feed(body)
+        root: Element = parser.close()
+    except DefusedXmlException as error:
+        raise Forbidden(str(error)) from None
+    except (ParseError, LookupError, UnicodeError) as error:  # LookupError: an unknown encoding
+        raise Malformed(f"not well-formed: {error}") from None
+    return root
+
+
+# What XML 1.0 cannot carry (§2.2) would make the whole answer unreadable: U+FFFD says it was there.
+_UNSPEAKABLE = dict.fromkeys(
+    [*range(9), 0xB, 0xC, *range(0xE, 0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF], "\ufffd"
+)
+_ESCAPES = str.maketrans(
+    {
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        "\r": "&#13;",
+        **{chr(code): text for code, text in _UNSPEAKABLE.items()},
+    }
+)
+
+
+def escape(text: str) -> str:
+    """*text* as it stands between tags, whatever it holds."""
+    return text.translate(_ESCAPES)
+
+
+def E(name: str, *children: str, **attributes: str) -> XML:
+    """One element as a fragment; attribute ``content_type`` is written ``content-type``."""
+    opening, closing = _tags(name)
+    attrs = "".join(f" {k.replace('_', '-')}={quoteattr(v)}" for k, v in attributes.items())
+    if not children:
+        return XML(f"<{opening}{attrs}/>")
+    inner = "".join(child if isinstance(child, XML) else escape(child) for child in children)
+    return XML(f"<{opening}{attrs}>{inner}</{closing}>")
+
+
+def join(fragments: Iterable[str]) -> XML:
+    """Fragments one after the other."""
+    return XML("".join(fragments))
+
+
+def document(name: str, *fragments: str) -> bytes:
+    """A whole document: the root declares every prefix that fragments use."""
+    tag, _ = _tags(name)
+    inner = "".join(fragments)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n<{tag}{DECLARATIONS}>{inner}</{tag}>'.encode()
+
+
+def fragment(element: Element, language: str | None = None) -> XML:
+    """*element*, as a client sent it, as a fragment: names, attributes, text and order kept.
+
+    *language* is the xml:lang in scope where the element stood (RFC 4918 §4.3).
+    """
+    attributes = dict(element.attrib)
+    if language is not None:
+        attributes.setdefault(f"{{{XML_NAMESPACE}}}lang", language)
+    opening, closing = _tags(element.tag)
+    attrs = "".join(_attribute(n, *item) for n, item in enumerate(attributes.items()))
+    children = "".join(fragment(child) + escape(child.tail or "") for child in element)
+    return XML(f"<{opening}{attrs}>{escape(element.text or '')}{children}</{closing}>")
+
+
+def _attribute(number: int, name: str, value: str) -> str:
+    uri, local = split(name)
+    value = _quote(value)
+    if not uri:
+        return f" {local}={value}"
+    if uri == XML_NAMESPACE:
+        return f" xml:{local}={value}"
+    if prefix := PREFIXES.get(uri):
+        return f" {prefix}:{local}={value}"
+    return f" xmlns:a{number}={_quote(uri)} a{number}:{local}={value}"
+
+
+def _quote(value: str) -> str:
+    quoted = escape(value).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
+    return f'"{quoted}"'
+
+
+def split(name: str) -> tuple[str, str]:
+    """(namespace URI or '', local name) of a name in Clark notation."""
+    if not name.startswith("{"):
+        return "", name
+    uri, _, local = name[1:].partition("}")
+    return uri, local
+
+
+@lru_cache(maxsize=1024)
+def _tags(name: str) -> tuple[str, str]:
+    uri, local = split(name)
+    if prefix := PREFIXES.get(uri):
+        return f"{prefix}:{local}", f"{prefix}:{local}"
+    return f"{local} xmlns={_quote(uri)}", local

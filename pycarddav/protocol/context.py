@@ -1,0 +1,39 @@
+"""What a registered function may know besides its resource."""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..model import Author, Principal, Resource, Unmapped
+from ..store import Store
+from .messages import Request
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is enforced and, where the protocol has a property for it, advertised from here."""
+
+    max_resource_size: int = 10 * 2**20  # octets of one card; photos of 5 MB and more are real
+    max_body_size: int = 32 * 2**20  # octets of a request's body
+    max_results: int = 100_000  # responses to one query, or members to one sync
+
+
+@dataclass(frozen=True)
+class Context:
+    """One request being served: who asks, on which store, within which limits."""
+
+    request: Request
+    principal: Principal
+    store: Store
+    limits: Limits
+    base: str = ""  # the path prefix under which the server is reached
+    cache: MutableMapping[Any, Any] = field(default_factory=dict)
+
+    def href(self, resource: Resource | Unmapped) -> str:
+        """Where the client finds *resource*: one spelling in every response."""
+        return self.base + resource.path
+
+    @property
+    def author(self) -> Author:
+        """Who is to blame for a change that this request makes."""
+        return Author(self.principal.name, self.request.header("user-agent", "") or "")

@@ -1,0 +1,33 @@
+"""A request and a response, as values that no server or framework has a part in."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Request:
+    """*path* is the raw request target below the base path: still percent-encoded, no query.
+
+    Header names are in lower case.  *remote* is the address of the client, *origin* what the
+    client calls this server: ``https://host[:port]``, as it is seen from outside.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    remote: str = ""
+    origin: str = ""
+
+    def header(self, name: str, default: str | None = None) -> str | None:
+        """A header's value; *default* where it is absent or empty (KDE sends empty ones)."""
+        return self.headers.get(name) or default
+
+
+@dataclass(frozen=True)
+class Response:
+    """*body* is bytes, or an iterable of bytes for what is too large to be held at once."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | Iterable[bytes] = b""

@@ -1,0 +1,96 @@
+"""The storage interface: everything the server needs of an engine, and nothing else.
+
+owner   the name of the user in whose home a book is
+book    an AddressBook: a snapshot; its token names the state of its cards at that moment
+name    the last segment of a card's URL, decoded; any text without ``/``, NUL or a leading dot
+entry   a card as a listing knows it; a Card is an entry with its content
+etag    quoted, strong, a hash of the stored bytes: equal bytes, equal etag
+token   opaque, of characters that a URI may hold; equal state, equal token while nothing happens
+
+An engine returns snapshots, keeps the bytes it was given, and evaluates a Condition and the UID
+rule in the same critical section as the change they guard: what is compared outside is compared
+too early.  A method that changes something returns when the change will survive a power cut.
+Every method raises Unavailable when the storage cannot be trusted at the moment, and the writing
+ones InsufficientStorage when there is no room.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterator
+from typing import Protocol
+
+from ..dav.headers import Condition
+from ..model import AddressBook, Author, Card, Changes, Entry, Home
+
+
+class Store(Protocol):
+    """What an engine is."""
+
+    def owners(self) -> list[str]:
+        """Everyone who has a home."""
+
+    def home(self, owner: str) -> Home | None:
+        """The home of *owner*, if there is one."""
+
+    def save_home(self, home: Home) -> None:
+        """Create the home, or replace its properties."""
+
+    def books(self, owner: str) -> list[AddressBook]:
+        """The books of a home, in an order that does not change; the oldest first.
+
+        macOS uses only the first one.
+        """
+
+    def book(self, owner: str, name: str) -> AddressBook | None:
+        """The book as it is now, if there is one."""
+
+    def save_book(self, book: AddressBook) -> None:
+        """Create the book, or replace its properties; its token is ignored."""
+
+    def delete_book(self, book: AddressBook, author: Author) -> None:
+        """Remove the book and its cards."""
+
+    def entries(self, book: AddressBook, names: Collection[str] | None = None) -> Iterator[Entry]:
+        """The entries of *names* that exist; all, in the order of their names, for None."""
+
+    def cards(self, book: AddressBook, names: Collection[str] | None = None) -> Iterator[Card]:
+        """As entries(), with their content; each etag is that of the very bytes."""
+
+    def put(
+        self,
+        book: AddressBook,
+        name: str,
+        data: bytes,
+        uid: str | None,
+        condition: Condition,
+        author: Author,
+    ) -> tuple[Entry, bool]:
+        """The new entry, and whether it was created.
+
+        PreconditionFailed when the condition does not hold; UidConflict when another card of the
+        book has this UID, or the card at *name* has another one; NotFound when the book is gone.
+        """
+
+    def delete(self, entry: Entry, condition: Condition, author: Author) -> None:
+        """Remove a card.  PreconditionFailed; NotFound when it is gone already."""
+
+    def changes(self, book: AddressBook, since: str | None, limit: int | None = None) -> Changes:
+        """Everything (since None), or what happened after the token; at most *limit* names.
+
+        InvalidSyncToken when the token does not name a state that this book was in.
+        """
+
+
+def etag(data: bytes) -> str:
+    """The strong entity tag of these bytes: the same for every engine, process and machine."""
+    return f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+
+
+def same_uid(one: str | None, other: str | None) -> bool:
+    """Whether a card may replace another: eM Client adds ``urn:uuid:``, DAVx⁵ strips it."""
+    return one is None or other is None or _bare(one) == _bare(other)
+
+
+def _bare(uid: str) -> str:
+    while uid[:9].lower() == "urn:uuid:":  # eM Client has been seen to write it twice
+        uid = uid[9:]
+    return uid
