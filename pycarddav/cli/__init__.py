@@ -1,0 +1,72 @@
+"""The command line: one module a subcommand, each with add_arguments(parser) and run(args)."""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from .console import Exit, Failure, complain
+
+COMMANDS = {
+    "config": "show and check the configuration",
+    "version": "print the version",
+}
+
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 a problem, 2 wrong usage or configuration, 3 not found,"
+    " 4 exists already or is in use, 5 done in part, 130 interrupted."
+)
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Failure(message, f"{self.prog} --help", Exit.USAGE)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    try:
+        return _run(words)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left; what Python still holds of it must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.PROBLEM
+    except Failure as failure:
+        if "--debug" in words:
+            traceback.print_exc()
+        complain(failure)
+        return failure.code
+
+
+def _run(words: list[str]) -> int:
+    args = parser(words).parse_args(words)
+    if not args.command:
+        raise Failure(
+            "which command?", f"one of {', '.join(COMMANDS)}; --help says more", Exit.USAGE
+        )
+    code: int = args.run(args)
+    sys.stdout.flush()
+    return code
+
+
+def parser(words: Sequence[str]) -> Parser:
+    """The parser of a command line in which *words* stand."""
+    root = Parser(prog="pycarddav", description="Address books for your phones.", epilog=EXIT_CODES)
+    root.add_argument("--config", metavar="FILE", help="configuration file")
+    root.add_argument("--debug", action="store_true", help="show where an error came from")
+    commands = root.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
+        # Only what may be asked for is imported: a server's parts take longer than `version`.
+        if name in words:
+            module = import_module(f"{__name__}.{name}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return root

@@ -1,0 +1,59 @@
+"""``pycarddav config``: what is in effect and why, whether it is valid, what there is to set."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..config import Loaded, example
+from . import console
+from .console import Exit
+from .options import add_options, loaded
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    show = actions.add_parser("show", help="print every key, its value, and who set it")
+    show.add_argument("--json", action="store_true", help="as one JSON object")
+    check = actions.add_parser("check", help="say whether the configuration is valid")
+    actions.add_parser("example", help="print a file with every key and its default")
+    for action in (show, check):
+        add_options(action, "server", "storage", "auth")
+
+
+def run(args: Namespace) -> int:
+    if args.action == "example":
+        print(example(), end="")
+        return Exit.OK
+    found = loaded(args)
+    if args.action == "check":
+        print(f"{found.file or 'no file, defaults'}: ok")
+    elif args.json:
+        console.show_json({"file": _plain(found.file), "settings": _settings(found)})
+    else:
+        console.table(["key", "value", "set by"], _rows(found))
+    return Exit.OK
+
+
+def _rows(found: Loaded) -> Iterator[tuple[str, str, str]]:
+    for key, given in found.given.items():
+        value = found.value(key)
+        shown = str(value) if isinstance(value, Path) else given.text
+        yield f"{key.section}.{key.name}", shown, given.origin
+
+
+def _settings(found: Loaded) -> list[dict[str, Any]]:
+    return [
+        {
+            "section": key.section,
+            "key": key.name,
+            "value": _plain(found.value(key)),
+            "origin": given.origin,
+        }
+        for key, given in found.given.items()
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,91 @@
+"""What a command says: results on standard output, everything else on standard error."""
+
+import json
+import os
+import shlex
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Mapping, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+SCHEMA = 1  # of what --json prints; a change that could break a reader counts it up
+
+
+class Exit(IntEnum):
+    """Exit codes."""
+
+    OK = 0
+    PROBLEM = 1  # problems were found; or the system said no
+    USAGE = 2  # wrong usage or configuration
+    NOT_FOUND = 3
+    CONFLICT = 4  # it exists already, is locked, is in use
+    PARTIAL = 5
+    INTERRUPTED = 130
+
+
+class Failure(Exception):
+    """A command that cannot do what it was asked: one line, perhaps a hint, and the exit code."""
+
+    def __init__(self, message: str, hint: str = "", code: Exit = Exit.PROBLEM) -> None:
+        super().__init__(message)
+        self.hint, self.code = hint, code
+
+
+def complain(failure: Failure) -> None:
+    note(f"pycarddav: error: {failure}")
+    if failure.hint:
+        note(f"hint: {failure.hint}")
+
+
+def warn(message: str) -> None:
+    note(f"pycarddav: warning: {message}")
+
+
+def note(message: str) -> None:
+    print(printable(message), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """*text* on one line, without what a terminal would obey: names come from clients."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Columns on a terminal; in a pipe, tab-separated values without their heads."""
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in cells:
+            print("\t".join(row))
+        return
+    heads = [head.upper() for head in heads]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    for row in [heads, *cells]:
+        print("  ".join(map(str.ljust, row, widths)).rstrip())
+
+
+def show_json(result: Mapping[str, Any]) -> None:
+    """One object, which names the version of its form."""
+    print(json.dumps({"schema": SCHEMA} | dict(result), indent=2, ensure_ascii=False))
+
+
+def undo(args: Namespace, *words: str) -> None:
+    """Say which command takes back what was just done."""
+    note(f"undo: {command(args, *words)}")
+
+
+def command(args: Namespace, *words: str) -> str:
+    """A command line that can be pasted, for the same configuration and storage as this one."""
+    given = {name: getattr(args, name, None) for name in ("config", "storage", "htpasswd")}
+    chosen = [part for name, value in given.items() if value for part in (f"--{name}", value)]
+    return shlex.join([*program(), *words, *chosen])
+
+
+def program() -> list[str]:
+    """How this program was called; by its name alone where a shell would find it."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return ["python", "-m", "pycarddav"]
+    found = str(called.parent) in os.environ.get("PATH", "").split(os.pathsep)
+    return ["pycarddav" if found or called.name != "pycarddav" else sys.argv[0]]

@@ -1,0 +1,49 @@
+"""The options that come from the configuration's schema, and the configuration they lead to."""
+
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Iterator
+from dataclasses import Field
+from pathlib import Path
+from typing import Any
+
+from ..config import SCHEMA, ConfigError, Given, Key, Loaded, load
+from .console import Exit, Failure, warn
+
+
+def add_options(parser: ArgumentParser, *sections: str) -> None:
+    """The options of these sections, and those that every command has before its name, too."""
+    for key, item in _keys_with_options():
+        if key.section in sections:
+            option, metavar = item.metadata["option"].split()
+            doc = item.metadata["doc"].replace("%", "%%")
+            kind = _from_here if item.type is Path else str
+            parser.add_argument(option, metavar=metavar, type=kind, help=doc)
+    parser.add_argument("--config", metavar="FILE", default=SUPPRESS, help="configuration file")
+    parser.add_argument("--debug", action="store_true", default=SUPPRESS, help=SUPPRESS)
+
+
+def loaded(args: Namespace) -> Loaded:
+    """The configuration, with the options of the command line in it.  Failure."""
+    options = {}
+    for key, item in _keys_with_options():
+        option = item.metadata["option"].split()[0]
+        given = getattr(args, option.removeprefix("--"), None)
+        if given is not None:
+            text = given.replace("$", "$$") if item.type is Path else given
+            options[key] = Given(text, option)
+    try:
+        found = load(args.config, options)
+    except ConfigError as error:
+        raise Failure(str(error), error.hint, Exit.USAGE) from error
+    for warning in found.warnings:
+        warn(warning)
+    return found
+
+
+def _keys_with_options() -> Iterator[tuple[Key, Field[Any]]]:
+    return ((key, item) for key, item in SCHEMA.items() if item.metadata["option"])
+
+
+def _from_here(path: str) -> str:
+    """A path of the command line: a shell has not replaced the ``~`` in ``--storage=~/x``."""
+    return str(Path(path).expanduser().absolute())

@@ -1,0 +1,88 @@
+"""What can be set.  The only place where a key is named.
+
+The file, the environment, the options of the command line, config.example.ini and `config show`
+all come from these dataclasses: one a section, one field a key.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..protocol.context import Limits
+from .values import default, folder, names, one_of, path, port, prefix, size, text
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the server is reached."""
+
+    host: str = default(
+        "127.0.0.1",
+        text,
+        "Address to listen on. The default is this machine only, as behind a proxy that does TLS;"
+        " 0.0.0.0 is every IPv4 address, :: every address.",
+        "--host ADDRESS",
+    )
+    port: int = default("5236", port, "0 takes any free port.", "--port NUMBER")
+    base_path: str = default(
+        "", prefix, "Path under which a proxy publishes the server, such as /contacts."
+    )
+    max_body_size: int = default(
+        f"{Limits.max_body_size >> 20}M",
+        size,
+        "The largest request that is accepted. A contact with photos can have several megabytes.",
+    )
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Where the address books are."""
+
+    folder: Path = default(
+        "$XDG_DATA_HOME/pycarddav",
+        folder,
+        "One folder is everything: a copy of it is a complete backup. ~ and $VARIABLES are"
+        " replaced; XDG_DATA_HOME is ~/.local/share where it is not set.",
+        "--storage FOLDER",
+    )
+
+
+@dataclass(frozen=True)
+class Auth:
+    """Who may log in."""
+
+    htpasswd: Path = default(
+        ".htpasswd",
+        path,
+        "File with users and passwords, as `pycarddav user` and Apache's htpasswd write it."
+        " A relative path starts in the storage folder.",
+        "--htpasswd FILE",
+    )
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Who may do what, beyond everyone's own address books."""
+
+    admins: tuple[str, ...] = default(
+        "", names, "Users who may do everything, separated by commas."
+    )
+
+
+@dataclass(frozen=True)
+class Log:
+    """What the server says while it runs, on standard error."""
+
+    level: str = default(
+        "info", one_of("debug", "info", "warning", "error"), "The least that is said."
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that can be set."""
+
+    server: Server = field(default_factory=Server)
+    storage: Storage = field(default_factory=Storage)
+    auth: Auth = field(default_factory=Auth)
+    rights: Rights = field(default_factory=Rights)
+    log: Log = field(default_factory=Log)

@@ -1,0 +1,87 @@
+"""Readers: from what somebody wrote to a value, or a ValueError that says what is wrong with it."""
+
+import os
+import re
+import string
+from collections.abc import Callable
+from dataclasses import field
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def text(written: str) -> str:
+    return written
+
+
+def port(written: str) -> int:
+    if not re.fullmatch("[0-9]{1,5}", written) or int(written) > 65535:
+        raise ValueError("is not a port number (0 to 65535)")
+    return int(written)
+
+
+def number(written: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", written):
+        raise ValueError("is not a whole number")
+    return int(written)
+
+
+def size(written: str) -> int:
+    """A number of octets: ``512K``, ``32M``, ``2G``."""
+    match = re.fullmatch("([0-9]{1,9}) ?([KMGT]?)(i?B)?", written, re.IGNORECASE)
+    if not match:
+        raise ValueError("is not a size, such as 512K, 32M or 2G")
+    return int(match[1]) << (10 * " KMGT".index(match[2].upper() or " "))
+
+
+def names(written: str) -> tuple[str, ...]:
+    return tuple(name for part in written.split(",") if (name := part.strip()))
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def read(written: str) -> str:
+        if written not in words:
+            raise ValueError(f"is not one of {', '.join(words)}")
+        return written
+
+    return read
+
+
+def path(written: str) -> Path:
+    """A path, with ``~`` and ``$VARIABLE`` replaced; $XDG_DATA_HOME has the standard's default."""
+    home = os.environ.get("XDG_DATA_HOME", "")
+    known = {**os.environ, "XDG_DATA_HOME": home if home.startswith("/") else "~/.local/share"}
+    try:
+        return Path(string.Template(written).substitute(known)).expanduser()
+    except KeyError as error:
+        raise ValueError(f"needs the variable {error.args[0]}, which is not set") from None
+    except ValueError:
+        raise ValueError("has a $ without a variable; $$ stands for itself") from None
+    except RuntimeError:
+        raise ValueError("needs a home directory") from None
+
+
+def folder(written: str) -> Path:
+    found = path(written)
+    if not found.is_absolute():
+        raise ValueError("is not an absolute path")
+    return found
+
+
+def prefix(written: str) -> str:
+    """A path prefix without a slash at its end."""
+    if written.strip("/") and not re.fullmatch(r"(/[\w.~%!$&'()*+,;=:@-]+)+/?", written, re.ASCII):
+        raise ValueError("is not a path such as /contacts")
+    return written.rstrip("/")
+
+
+def default(written: str, read: Callable[[str], T], doc: str, option: str = "") -> T:
+    """A key: its default as it would be written, its reader, its explanation.
+
+    *option* is its name and metavar on the command line, if it can be set there.
+    """
+    return field(
+        default_factory=lambda: read(written),
+        metadata={"default": written, "read": read, "doc": doc, "option": option},
+    )
