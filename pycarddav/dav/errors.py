@@ -99,6 +99,10 @@ class PreconditionFailed(Error):
         return {"ETag": self.etag} if self.etag else {}
 
 
+class LengthRequired(Error):
+    status = 411
+
+
 class BodyTooLarge(Error):
     status = 413
 
@@ -107,13 +111,33 @@ class UnsupportedMediaType(Error):
     status = 415
 
 
+class TooManyRequests(Error):
+    """Too many wrong passwords (RFC 6585 §4): *seconds* have to pass before the next try."""
+
+    status = 429
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many failed logins; try again in {seconds} seconds")
+        self.seconds = seconds
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.seconds)}
+
+
 class Unavailable(Error):
     """The storage cannot be read or trusted at the moment: nothing must be concluded from that."""
 
     status = 503
+    retry_after = 300  # seconds
 
     def headers(self) -> dict[str, str]:
-        return {"Retry-After": "300"}
+        return {"Retry-After": str(self.retry_after)}
+
+
+class Busy(Unavailable):
+    """As many are being served as can be; DAVx⁵ and Apple's clients come back by themselves."""
+
+    retry_after = 2
 
 
 class InsufficientStorage(Error):
