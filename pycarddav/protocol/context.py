@@ -16,6 +16,11 @@ class Limits:
     max_resource_size: int = 10 * 2**20  # octets of one card; photos of 5 MB and more are real
     max_body_size: int = 32 * 2**20  # octets of a request's body
     max_results: int = 100_000  # responses to one query, or members to one sync
+    max_head_size: int = 32 * 2**10  # octets of a request's line and header
+    max_connections: int = 512
+    idle_seconds: int = 30  # between two requests of a connection
+    head_seconds: int = 30  # for a request's head; for bodies and answers too if they are slower
+    slowest: int = 4096  # than this, in octets a second on the average
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """*body* is bytes, or an iterable of bytes for what is too large to be held at once."""
+    """*body* is bytes, or an iterable of bytes for what is too large to be held at once.
+
+    *user* is who was served, for the access log.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Iterable[bytes] = b""
+    user: str = ""

@@ -1,0 +1,1 @@
+"""The outside of the house: the socket, WSGI, the log."""

@@ -1,0 +1,275 @@
+"""WSGI to requests and back, without a server."""
+
+import io
+import json
+import logging
+
+import pytest
+
+from pycarddav.protocol.messages import Request, Response
+from pycarddav.serve.log import line, quoted, size
+from pycarddav.serve.wsgi import LARGE, PIECE, SECURITY, Application
+
+
+class Wrapped:
+    """A server's wsgi.file_wrapper."""
+
+    def __init__(self, file, block_size):
+        self.file, self.block_size = file, block_size
+
+    def __iter__(self):
+        return iter(lambda: self.file.read(self.block_size), b"")
+
+
+def call(app, method="GET", uri="/", body=b"", **environ):
+    """Status, headers and body of an answer."""
+    answer = []
+    environ = {
+        "REQUEST_METHOD": method,
+        "REQUEST_URI": uri,
+        "HTTP_HOST": "dav.example.org",
+        "REMOTE_ADDR": "192.0.2.1",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.file_wrapper": Wrapped,
+        **({"CONTENT_LENGTH": str(len(body))} if body else {}),
+        **environ,
+    }
+    environ = {name: value for name, value in environ.items() if value is not None}
+    body = b"".join(app(environ, lambda status, headers: answer.extend([status, headers])))
+    return answer[0], dict(answer[1]), body
+
+
+def seen(uri="/", base="", **kwargs):
+    """The request that arrives at the other side, or the status of the refusal."""
+    requests = []
+
+    def serve(request):
+        requests.append(request)
+        return Response(204)
+
+    status, _, _ = call(Application(serve, base, max_body=100), uri=uri, **kwargs)
+    return requests[0] if requests else int(status[:3])
+
+
+def test_a_request_arrives_whole():
+    assert seen(
+        "/alice/a%2Fb?x=1",
+        method="PUT",
+        body=b"BEGIN:VCARD",
+        HTTP_IF_MATCH='"1"',
+        HTTP_X_FORWARDED_FOR="198.51.100.1",
+        CONTENT_TYPE="text/vcard",
+        HTTP_HOST="dav.example.org:8443",
+        **{"wsgi.url_scheme": "https"},
+    ) == Request(
+        "PUT",
+        "/alice/a%2Fb",
+        {
+            "host": "dav.example.org:8443",
+            "if-match": '"1"',
+            "x-forwarded-for": "198.51.100.1",
+            "content-type": "text/vcard",
+        },
+        b"BEGIN:VCARD",
+        "192.0.2.1",
+        "https://dav.example.org:8443",
+    )
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("/", "/"),
+        ("/?", "/"),
+        ("/a?b?c", "/a"),
+        ("//alice//", "//alice//"),
+        ("/../%2e%2e/%00", "/../%2e%2e/%00"),
+        ("http://dav.example.org/a?b", "/a"),
+        ("HTTPS://dav.example.org", "/"),
+        ("http://dav.example.org?x", "/"),
+        ("alice/", 400),
+        ("dav.example.org:443", 400),
+        ("*", 400),
+        ("/a#b", 400),
+        ("ftp://dav.example.org/", 400),
+        ("http:///a", 400),
+    ],
+)
+def test_the_path_is_what_stands_in_the_target(uri, path):
+    found = seen(uri)
+    assert (found if isinstance(found, int) else found.path) == path
+
+
+def test_options_of_the_whole_server_are_those_of_the_root():
+    assert seen("*", method="OPTIONS").path == "/"
+
+
+def test_the_host_of_an_absolute_target_counts():
+    assert seen("http://other.example:81/").origin == "http://other.example:81"
+
+
+@pytest.mark.parametrize(
+    "host", ["", "a b", "a,b", "a/b", "a@b", "[::1", "a:b", "a:123456", 'a"', "é", "a\n"]
+)
+def test_what_is_no_host_is_refused(host):
+    assert seen(HTTP_HOST=host) == 400
+
+
+@pytest.mark.parametrize("host", ["localhost", "192.0.2.1:5236", "[::1]:5236", "a-b.c_d"])
+def test_a_host_is_what_the_client_calls_this_server(host):
+    assert seen(HTTP_HOST=host).origin == f"http://{host}"
+
+
+def test_without_a_host_the_server_names_itself():
+    found = seen(HTTP_HOST=None, SERVER_NAME="127.0.0.1", SERVER_PORT="5236")
+    assert found.origin == "http://127.0.0.1:5236"
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("/contacts/alice/", "/alice/"),
+        ("/contacts/", "/"),
+        ("/contacts", "/"),
+        ("/contacts?x", "/"),
+        ("/.well-known/carddav", "/.well-known/carddav"),
+        ("/", 404),
+        ("/contacts2/", 404),
+        ("/alice/", 404),
+    ],
+)
+def test_a_prefix_is_taken_off(uri, path):
+    found = seen(uri, base="/contacts")
+    assert (found if isinstance(found, int) else found.path) == path
+
+
+@pytest.mark.parametrize(
+    ("environ", "status"),
+    [
+        ({"CONTENT_LENGTH": "12"}, 400),
+        ({"CONTENT_LENGTH": "-1"}, 400),
+        ({"CONTENT_LENGTH": "+5"}, 400),
+        ({"CONTENT_LENGTH": "²"}, 400),
+        ({"CONTENT_LENGTH": "101"}, 413),
+        ({"CONTENT_LENGTH": "9" * 5000}, 413),
+        ({"HTTP_TRANSFER_ENCODING": "chunked"}, 411),
+        ({"CONTENT_LENGTH": "5"}, b"12345"),
+        ({"CONTENT_LENGTH": "11"}, b"12345678901"),
+        ({"CONTENT_LENGTH": ""}, b""),
+    ],
+)
+def test_a_body_is_exactly_what_was_announced(environ, status):
+    found = seen(method="PUT", body=b"12345678901", **environ)
+    assert (found if isinstance(found, int) else found.body) == status
+
+
+def test_an_answer_leaves_whole():
+    app = Application(lambda request: Response(207, {"ETag": '"1"'}, b"<a/>"))
+    assert call(app) == (
+        "207 Multi-Status",
+        {**SECURITY, "ETag": '"1"', "Content-Length": "4"},
+        b"<a/>",
+    )
+
+
+def test_an_answer_can_choose_its_own_policy():
+    policy = {"Content-Security-Policy": "default-src 'self'", "Cache-Control": "no-store"}
+    app = Application(lambda request: Response(200, policy))
+    assert call(app)[1] == {**SECURITY, **policy, "Content-Length": "0"}
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_some_answers_have_neither_body_nor_length(status):
+    app = Application(lambda request: Response(status, {}, b"must not be sent"))
+    assert call(app)[1:] == (SECURITY, b"")
+
+
+@pytest.mark.parametrize("content", [b"x" * 10, b"x" * 2 * LARGE, [b"x" * 9] * 3])
+def test_head_is_get_without_the_body(content):
+    def serve(request):
+        return Response(200, {}, content if isinstance(content, bytes) else iter(content))
+
+    length = len(content if isinstance(content, bytes) else b"".join(content))
+    status, headers, body = call(Application(serve), "HEAD")
+    assert (status, headers["Content-Length"], body) == ("200 OK", str(length), b"")
+
+
+def test_a_large_body_is_handed_over_as_a_file():
+    app = Application(lambda request: Response(200, {}, b"x" * LARGE))
+    assert call(app) == (
+        "200 OK",
+        {**SECURITY, "Content-Length": str(LARGE)},
+        b"x" * LARGE,
+    )
+    assert call(app, **{"wsgi.file_wrapper": None})[2] == b"x" * LARGE
+
+
+def test_an_iterable_is_sent_in_pieces_worth_sending():
+    closed = []
+
+    def fragments():
+        try:
+            for _ in range(3 * PIECE // 100):
+                yield b"x" * 100
+        finally:
+            closed.append(True)
+
+    answer = []
+    app = Application(lambda request: Response(200, {}, fragments()))
+    environ = {"REQUEST_METHOD": "GET", "REQUEST_URI": "/", "HTTP_HOST": "a", "REMOTE_ADDR": ""}
+    pieces = list(app({**environ, "wsgi.url_scheme": "http"}, lambda *args: answer.append(args)))
+    assert [len(piece) // PIECE for piece in pieces] == [1, 1, 0]
+    assert sum(map(len, pieces)) == 3 * PIECE // 100 * 100
+    assert "Content-Length" not in dict(answer[0][1])
+    assert closed == [True]
+
+
+def test_every_request_is_one_line_in_the_log(caplog):
+    caplog.set_level(logging.INFO)
+    call(
+        Application(lambda request: Response(207, {}, b"x" * 4096, user="alice")),
+        "PROPFIND",
+        "/alice/",
+        HTTP_USER_AGENT='DAVx5/4.5 "x"\r\n',
+        HTTP_AUTHORIZATION="Basic c2VjcmV0",
+    )
+    call(Application(lambda request: Response(200)), "GET", "nonsense")
+    said = [record.getMessage() for record in caplog.records]
+    assert [" ".join(words) for words in ([*line.split()[:6]] for line in said)] == [
+        "request from=192.0.2.1 user=alice PROPFIND /alice/ 207",
+        "request from=192.0.2.1 GET nonsense 400 0ms",
+    ]
+    assert said[0].endswith(' 4.1kB ua="DAVx5/4.5 \\"x\\"\\r\\n"')
+
+
+def test_the_log_cannot_be_forged_by_a_client():
+    uri = '/x WARNING auth login failed from=198.51.100.9 user="'
+    request = Request("GET", uri, remote="203.0.113.9")
+    assert line(request, 404, "", 0.001, 512) == (
+        f"request from=203.0.113.9 GET {json.dumps(uri)} 404 1ms 512B"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/alice/a%20b", "/alice/a%20b"),
+        ("alice@example.org", "alice@example.org"),
+        ("a b", '"a b"'),
+        ("", '""'),
+        ('"a"', '"\\"a\\""'),
+        ("a\x1b[2J\n", '"a\\u001b[2J\\n"'),
+        ("josé", '"jos\\u00e9"'),
+        ("\\", '"\\\\"'),
+    ],
+)
+def test_text_of_others_is_quoted(text, expected):
+    assert quoted(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"), [(0, "0B"), (999, "999B"), (4096, "4.1kB"), (2_300_000, "2.3MB")]
+)
+def test_sizes_are_for_people(octets, expected):
+    assert size(octets) == expected
