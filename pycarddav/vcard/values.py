@@ -1,0 +1,62 @@
+"""Property values (RFC 6350 §3.4, RFC 2426 §5): between what stands in a card and what it means."""
+
+import re
+from binascii import a2b_qp
+
+_ESCAPE = str.maketrans({"\\": "\\\\", ",": "\\,", ";": "\\;", "\n": "\\n", "\r": None})
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+# CHARSET names any codec of Python's, and some of those are slow, or no charset at all.
+_CHARSET = re.compile(
+    r"(us-ascii|utf-?8|utf-?16(be|le)?|iso-?8859-?\d+|latin-?[1-9]|windows-?\d+|cp\d+"
+    r"|shift_?jis|euc-(jp|kr)|iso-2022-(jp|kr)|gb2312|gbk|gb18030|big5|koi8-[ru])",
+    re.IGNORECASE,
+)
+
+
+def unescape(text: str) -> str:
+    """What escaped text means; old iOS, Google and Outlook also escape ``:`` and ``"``."""
+    if "\\" not in text:
+        return text
+    return _ESCAPED.sub(lambda match: "\n" if match[1] in "nN" else match[1], text)
+
+
+def escape(text: str) -> str:
+    """*text* as a TEXT value, or as one component of a structured or list value."""
+    return text.replace("\r\n", "\n").translate(_ESCAPE)
+
+
+def split(value: str, separator: str) -> list[str]:
+    """The pieces, still escaped, between the separators that are not escaped."""
+    if "\\" not in value:
+        return value.split(separator)
+    pieces: list[str] = []
+    pending: list[str] = []
+    for piece in value.split(separator):
+        pending.append(piece)
+        if (len(piece) - len(piece.rstrip("\\"))) % 2 == 0:  # the next separator is not escaped
+            pieces.append(separator.join(pending))
+            pending = []
+    return [*pieces, separator.join(pending)] if pending else pieces
+
+
+def components(value: str) -> list[str]:
+    """What the components of a structured value (N, ADR, ORG) mean."""
+    return [unescape(piece) for piece in split(value, ";")]
+
+
+def items(value: str) -> list[str]:
+    """What the items of a list value (CATEGORIES, NICKNAME) mean."""
+    return [unescape(piece) for piece in split(value, ",")]
+
+
+def quoted_printable(value: str, charset: str) -> str:
+    """The escaped text behind a quoted-printable value (vCard 2.1, and 3.0 by old Androids)."""
+    octets = a2b_qp(value.encode())
+    if not _CHARSET.fullmatch(charset):
+        charset = "utf-8"
+    try:
+        text = octets.decode(charset)
+    except (UnicodeDecodeError, LookupError):
+        text = octets.decode("latin-1")
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\\n")
