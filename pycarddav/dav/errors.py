@@ -198,8 +198,17 @@ class CardTooLarge(Error):
 
 
 class UnsupportedFilter(Error):
+    """With the elements that are not supported (RFC 6352 §8.6)."""
+
     status = 403
     condition = CARDDAV.supported_filter
+
+    def __init__(self, message: str, *elements: XML) -> None:
+        super().__init__(message)
+        self.elements = elements
+
+    def details(self, base: str) -> tuple[XML, ...]:
+        return self.elements
 
 
 class UnsupportedCollation(Error):
