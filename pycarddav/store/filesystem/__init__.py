@@ -1,0 +1,5 @@
+"""The engine whose books are folders of .vcf files, for other programs to read and write too."""
+
+from .engine import FilesystemStore
+
+__all__ = ["FilesystemStore"]

@@ -1,0 +1,149 @@
+"""Files that are whole or absent: written beside and renamed, read without following anything."""
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+
+from ...dav.errors import Error, InsufficientStorage, Unavailable
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_TEMPORARY = ".tmp-"
+
+
+@contextmanager
+def trouble(what: str) -> Iterator[None]:
+    """Turn what the operating system refuses into InsufficientStorage or Unavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise _translated(error, what) from error
+
+
+def _translated(error: OSError, what: str) -> Error:
+    kind = InsufficientStorage if error.errno in _FULL else Unavailable
+    return kind(f"{what}: {error.strerror or error}")
+
+
+def read(path: str, largest: int) -> tuple[bytes, os.stat_result]:
+    """The content of a regular file, and what it was at that moment.
+
+    ValueError for what is no regular file, too large, or changes while it is read.
+    """
+    # O_NONBLOCK: a FIFO in a book must not stop the server.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise ValueError("is not a regular file")
+        if before.st_size > largest:
+            raise ValueError(f"is larger than {largest} octets")
+        data = os.read(descriptor, before.st_size + 1)
+        while len(data) < before.st_size and (more := os.read(descriptor, before.st_size)):
+            data += more
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:
+        raise ValueError("is being written")
+    return data, after
+
+
+class Temporary:
+    """Content that is on disk and in no one's way yet; removed when the block ends unplaced."""
+
+    def __init__(self, folder: str, data: bytes) -> None:
+        self.path = os.path.join(folder, f"{_TEMPORARY}{secrets.token_hex(8)}")
+        descriptor = os.open(
+            self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
+        try:
+            try:
+                write_all(descriptor, data)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except BaseException:
+            self._discard()
+            raise
+
+    def __enter__(self) -> "Temporary":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._discard()
+
+    def replace(self, path: str) -> None:
+        """Become *path*, over whatever is there."""
+        os.rename(self.path, path)
+
+    def create(self, path: str) -> None:
+        """Become *path*.  FileExistsError when something is there, whoever put it there."""
+        try:
+            os.link(self.path, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links: FAT, some network shares
+            if os.path.lexists(path):
+                raise FileExistsError(path) from None
+            os.rename(self.path, path)
+        else:
+            os.unlink(self.path)
+
+    def _discard(self) -> None:
+        with suppress(OSError):
+            os.unlink(self.path)
+
+
+def is_temporary(file: str) -> bool:
+    """Whether a file of this name is what a killed process of ours left behind."""
+    return file.startswith(_TEMPORARY)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write everything: the kernel may take less at once, above 2 GB or before the disk is full."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def make_folders(path: str) -> None:
+    """Make a folder and those above it, for nobody else to read (os.makedirs: only the last)."""
+    if not os.path.isdir(path):
+        make_folders(os.path.dirname(path))
+        with suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+
+
+def save(path: str, data: bytes) -> None:
+    """Replace a file as a whole; it is there after a power cut."""
+    folder = os.path.dirname(path)
+    with Temporary(folder, data) as temporary:
+        temporary.replace(path)
+    sync_folder(folder)
+
+
+def sync_folder(folder: str) -> None:
+    """Make what was renamed in *folder* survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(path: str) -> None:
+    """Make the content of a file survive a power cut, whoever wrote it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,90 @@
+"""A card's file: what is in it, or what is wrong with it."""
+
+import os
+import stat
+import time
+
+from ...dav.errors import InvalidAddressData, UnsupportedAddressData
+from ...vcard import content, validate
+from .. import etag
+from . import files
+from .snapshot import Member
+
+LARGEST = 32 * 2**20  # octets of a file that is taken for a card; what PUT accepts is less
+
+_TICK = 20_000_000  # ns: kernels stamp files with a clock of 1 to 10 ms
+_COARSE_TICK = 2_000_000_000  # ns: FAT
+
+
+class Broken(Exception):
+    """This file holds no card that could be served; says why.  *stamp* tells when that changes."""
+
+    def __init__(self, reason: str, stamp: tuple[int, ...]) -> None:
+        super().__init__(reason)
+        self.stamp = stamp
+
+
+def stamp(status: os.stat_result) -> tuple[int, ...]:
+    """What differs when a file is not the same, or not in the same state."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+def known(member: Member | None, status: os.stat_result) -> bool:
+    """Whether the file with this status is, for certain, what *member* says."""
+    return member is not None and member[2:] == stamp(status)
+
+
+def look(path: str) -> Member | None:
+    """What is in this file; None when there is none.  Broken."""
+    now = time.time_ns()
+    try:
+        data, status = files.read(path, LARGEST)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise Broken(_reason(error), stamp_of(path)) from error
+    try:
+        uid = _uid(data)
+    except InvalidAddressData as error:
+        raise Broken(str(error), stamp(status)) from error
+    return of(data, uid, status, now)
+
+
+def of(data: bytes, uid: str | None, status: os.stat_result, now: int) -> Member:
+    """The member that this content is, read (or written) at *now* in ns."""
+    size, mtime, ctime, inode = stamp(status)
+    tick = _TICK if ctime % 1_000_000_000 else _COARSE_TICK
+    settled = abs(now - ctime) > tick
+    return Member(etag(data), uid, size, mtime, ctime if settled else 0, inode)
+
+
+def exists(path: str) -> bool:
+    """Whether a regular file is there.  FileExistsError for anything else that is."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(mode):
+        raise FileExistsError(path)
+    return True
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def stamp_of(path: str) -> tuple[int, ...]:
+    """The stamp of the file that is there now; nothing's when there is none."""
+    try:
+        return stamp(os.lstat(path))
+    except OSError:
+        return ()
+
+
+def _uid(data: bytes) -> str | None:
+    """The UID of one whole card; InvalidAddressData.  A 2.1 card may stay: somebody chose it."""
+    data = data.removeprefix(content.BOM)
+    try:
+        return validate.validate(data)
+    except UnsupportedAddressData:
+        return content.parse(data).uid

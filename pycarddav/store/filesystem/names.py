@@ -1,0 +1,58 @@
+"""Which file holds the card of which name: the same word wherever a directory can hold it.
+
+A member is a ``.vcf`` file, as in any vdir.  A client may choose a name without that ending, or
+one that looks like another program's leftover; its file carries a marker behind the name.
+"""
+
+import re
+
+from ...dav.errors import Forbidden
+
+_ENDING = ".vcf"
+_MARKER = ".noext.vcf"
+_LONGEST = 255  # octets: NAME_MAX of every file system in use
+
+# Syncthing, Dropbox and Nextcloud, Seafile: a version that somebody has to look at.
+_CONFLICT = re.compile(r"\.sync-conflict-\d{8}-|\(.*conflicted copy|\(SFConflict ")
+
+
+def name_of(file: str) -> str | None:
+    """The name of the card that this file holds; None for a file that is no member."""
+    if _is_plain(file):
+        return file
+    name = file.removesuffix(_MARKER)
+    return None if name in (file, "") or _hides(file) or _is_plain(name) else name
+
+
+def file_of(name: str) -> str:
+    """The file for the card *name*.  Forbidden where there can be none."""
+    file = name if _is_plain(name) else name + _MARKER
+    if not can_be_file(file):
+        raise Forbidden(f"a card cannot have this name: {name[:80]!r}")
+    return file
+
+
+def can_be_file(name: str) -> bool:
+    """Whether a file or folder can have this name, and be seen."""
+    try:
+        length = len(name.encode())
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+    return 0 < length <= _LONGEST and not _hides(name) and not {"/", "\0"} & set(name)
+
+
+def conflicts(file: str) -> bool:
+    """Whether a synchronising program has put the loser of a conflict into this file."""
+    return bool(_CONFLICT.search(file))
+
+
+def _is_plain(file: str) -> bool:
+    """Whether name and file are the same word."""
+    if _hides(file) or not file.lower().endswith(_ENDING) or conflicts(file):
+        return False
+    name = file.removesuffix(_MARKER)
+    return name in (file, "") or _is_plain(name)
+
+
+def _hides(name: str) -> bool:
+    return name.startswith(".")

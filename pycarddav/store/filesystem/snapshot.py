@@ -1,0 +1,115 @@
+"""What is known of a book at one moment: immutable, and replaced as a whole."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Generic, NamedTuple, TypeVar
+
+from . import token
+from .token import EMPTY, Part
+
+
+class Member(NamedTuple):
+    """A card as it was when its file was last read.
+
+    *ctime* is 0 where the file's times prove nothing: it may have changed within their tick.
+    """
+
+    etag: str
+    uid: str | None = None
+    size: int = 0
+    mtime: int = 0  # nanoseconds, like ctime
+    ctime: int = 0
+    inode: int = 0
+
+
+def weight(name: str, etag: str) -> int:
+    """What one member adds to the state."""
+    return int.from_bytes(hashlib.sha256(f"{name}\0{etag}".encode()).digest()[:16])
+
+
+def moved(state: int, name: str, old: str | None, new: str | None) -> int:
+    """The state after the etag of *name* went from *old* to *new* (None: no card)."""
+    gone = weight(name, old) if old else 0
+    come = weight(name, new) if new else 0
+    return (state - gone + come) % (1 << 128)
+
+
+Value = TypeVar("Value")
+
+
+class Layered(Mapping[str, Value], Generic[Value]):
+    """An immutable mapping; a changed copy of it costs the same however large it is."""
+
+    _MOST = 256  # changes on top of what is shared; then one copy of everything is due
+
+    def __init__(self, below: dict[str, Value], above: dict[str, Value | None]) -> None:
+        if len(above) > self._MOST:
+            merged: dict[str, Value | None] = {**below, **above}
+            below = {key: value for key, value in merged.items() if value is not None}
+            above = {}
+        self._below, self._above = below, above
+        self._length = len(below)
+        for key, value in above.items():
+            self._length += (value is not None) - (key in below)
+
+    def __getitem__(self, key: str) -> Value:
+        if key not in self._above:
+            return self._below[key]
+        value = self._above[key]
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        above = self._above
+        yield from (key for key in self._below if key not in above)
+        yield from (key for key, value in above.items() if value is not None)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def changed(self, changes: Mapping[str, Value | None]) -> "Layered[Value]":
+        """With these values; without the keys whose value is None."""
+        return Layered(self._below, {**self._above, **changes})
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """*state* is the sum of the members' weights: it knows neither order nor past.
+
+    *seq* counts the changes that led here.
+    """
+
+    seq: int = 0
+    state: int = EMPTY
+    members: Layered[Member] = field(default_factory=lambda: Layered({}, {}))
+    uids: Layered[str] = field(default_factory=lambda: Layered({}, {}))  # UID -> name
+
+    @property
+    def part(self) -> Part:
+        """All of a token that names this state."""
+        return Part(self.seq, self.state)
+
+    @cached_property
+    def token(self) -> str:
+        """The token of who has everything."""
+        return token.write((self.part,))
+
+    @cached_property
+    def names(self) -> list[str]:
+        """All names, in order."""
+        return sorted(self.members)
+
+    def changed(self, changes: Mapping[str, Member | None], seq: int, state: int) -> "Snapshot":
+        """The snapshot after these members came, changed or (None) went."""
+        uids: dict[str, str | None] = {}
+        for name in changes:
+            old = self.members.get(name)
+            if old and old.uid is not None and self.uids.get(old.uid) == name:
+                uids[old.uid] = None
+        for name, member in changes.items():
+            if member and member.uid is not None:
+                uids[member.uid] = name
+        return Snapshot(seq, state, self.members.changed(changes), self.uids.changed(uids))

@@ -1,0 +1,367 @@
+"""What only an engine on disk can show: other programs, restarts, copies, odd files."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import threading
+
+import pytest
+
+from pycarddav.dav.errors import Conflict, Forbidden, InvalidSyncToken, PreconditionFailed
+from pycarddav.dav.headers import ANYTHING, Condition
+from pycarddav.model import AddressBook, Author, Home
+from pycarddav.store.filesystem import FilesystemStore
+
+ME = Author("alice", "pytest")
+
+
+def card(uid, text=""):
+    return f"BEGIN:VCARD\r\nVERSION:4.0\r\nUID:{uid}\r\nFN:{text or uid}\r\nEND:VCARD\r\n".encode()
+
+
+class Server:
+    """One book on a store, as the server sees it, and a client that syncs with it."""
+
+    def __init__(self, storage):
+        self.storage, self.folder = storage, storage / "alice" / "friends"
+        self.token, self.cards = None, {}
+        self.restart()
+
+    def restart(self):
+        self.store = FilesystemStore(self.storage)
+
+    @property
+    def book(self):
+        return self.store.book("alice", "friends")
+
+    def put(self, name, text="", uid=None, condition=ANYTHING):
+        data = card(uid or name, text)
+        return self.store.put(self.book, name, data, uid or name, condition, ME)[0]
+
+    def contents(self):
+        return {card.name: card.data for card in self.store.cards(self.book)}
+
+    def sync(self):
+        """What the client is told since the last time, as (changed, removed)."""
+        changes = self.store.changes(self.book, self.token)
+        self.token = changes.token
+        for name in changes.removed:
+            del self.cards[name]
+        for found in self.store.cards(self.book, changes.changed):
+            self.cards[found.name] = found.data
+        assert self.cards == self.contents()
+        return set(changes.changed), set(changes.removed)
+
+
+@pytest.fixture
+def server(tmp_path):
+    FilesystemStore(tmp_path / "storage").save_book(AddressBook("alice", "friends"))
+    return Server(tmp_path / "storage")
+
+
+@pytest.fixture
+def synced(server):
+    """A server with two cards that the client has."""
+    server.put("ada.vcf")
+    server.put("bob.vcf")
+    server.sync()
+    return server
+
+
+# The disk
+
+
+def test_a_card_is_a_file_of_its_name(server):
+    server.put("ada.vcf")
+    assert (server.folder / "ada.vcf").read_bytes() == card("ada.vcf")
+    assert {path.name for path in server.folder.iterdir()} == {"ada.vcf", ".properties.json"}
+
+
+def test_nobody_else_may_read_what_the_server_writes(tmp_path):
+    old = os.umask(0)
+    try:
+        FilesystemStore(tmp_path / "storage").save_book(AddressBook("alice", "friends"))
+        Server(tmp_path / "storage").put("ada.vcf")
+    finally:
+        os.umask(old)
+    modes = {
+        stat.S_IMODE(path.lstat().st_mode)
+        for path in (tmp_path / "storage", *(tmp_path / "storage").rglob("*"))
+    }
+    assert modes == {0o700, 0o600}
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", ".hidden.vcf", "a/b.vcf", "a\0.vcf", "\ud800.vcf"])
+def test_a_name_that_leads_elsewhere_is_refused(server, name):
+    with pytest.raises(Forbidden):
+        server.store.put(server.book, name, card("x"), "x", ANYTHING, ME)
+    assert list(server.store.entries(server.book, [name])) == []
+
+
+@pytest.mark.parametrize("name", ["a" * 252 + ".vcf", "é" * 126 + ".vcf", "n" * 250])
+def test_a_name_longer_than_a_file_may_have_is_refused(server, name):
+    with pytest.raises(Forbidden):
+        server.put(name)
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".vcf", "é" * 125 + "a.vcf", "n" * 245])
+def test_a_name_as_long_as_a_file_may_have_is_kept(server, name):
+    server.put(name)
+    server.restart()
+    assert list(server.contents()) == [name]
+
+
+@pytest.mark.parametrize("owner", ["", ".", "..", ".pycarddav", "a/b", "\ud800", "x" * 256])
+def test_a_home_or_book_of_an_impossible_name_is_neither_found_nor_made(server, owner):
+    assert server.store.home(owner) is None
+    assert server.store.books(owner) == []
+    assert server.store.book(owner, "friends") is None
+    assert server.store.book("alice", owner) is None
+    with pytest.raises(Forbidden):
+        server.store.save_home(Home(owner))
+    with pytest.raises(Forbidden):
+        server.store.save_book(AddressBook("alice", owner))
+
+
+def test_properties_that_others_keep_in_the_file_stay(server):
+    path = server.folder / ".properties.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"color": "#fff"}))
+    server.store.save_book(AddressBook("alice", "friends", displayname="Friends"))
+    assert json.loads(path.read_text())["color"] == "#fff"
+    path.write_text('{"displayname": "By hand"}')
+    assert server.book.displayname == "By hand"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"displayname": 7}', '{"dead": 1}', "\xff"])
+def test_broken_properties_leave_the_last_good_ones(server, text):
+    server.store.save_book(AddressBook("alice", "friends", displayname="Friends"))
+    assert server.book.displayname == "Friends"
+    (server.folder / ".properties.json").write_text(text, "latin-1")
+    assert server.book.displayname == "Friends"
+    server.restart()
+    assert server.book.displayname is None
+    server.store.save_book(AddressBook("alice", "friends", displayname="New"))
+    assert server.book.displayname == "New"
+
+
+def test_a_deleted_book_is_put_away_and_not_lost(server):
+    server.put("ada.vcf")
+    server.store.delete_book(server.book, ME)
+    assert server.store.books("alice") == []
+    (kept,) = (server.storage / ".pycarddav").rglob("ada.vcf")
+    assert kept.read_bytes() == card("ada.vcf")
+
+
+# Restarts and copies
+
+
+def test_a_token_outlives_a_restart(synced):
+    synced.put("ada.vcf", "changed")
+    synced.restart()
+    synced.put("bob.vcf", "changed")
+    synced.restart()
+    assert synced.sync() == ({"ada.vcf", "bob.vcf"}, set())
+
+
+def test_what_happens_while_the_server_is_down_is_an_exact_delta(synced):
+    del synced.store
+    (synced.folder / "ada.vcf").unlink()
+    (synced.folder / "cyd.vcf").write_bytes(card("cyd"))
+    synced.restart()
+    assert synced.sync() == ({"cyd.vcf"}, {"ada.vcf"})
+
+
+def test_a_copy_of_the_cards_alone_knows_the_state_they_are_in(synced, tmp_path):
+    copy = tmp_path / "copy" / "alice" / "friends"
+    copy.mkdir(parents=True)
+    for path in synced.folder.glob("*.vcf"):
+        shutil.copy(path, copy)
+    other = Server(tmp_path / "copy")
+    other.token, other.cards = synced.token, synced.cards
+    assert other.sync() == (set(), set())
+    other.put("bob.vcf", "changed")
+    assert other.sync() == ({"bob.vcf"}, set())
+
+
+def test_the_state_is_known_after_everything_derived_was_deleted(synced):
+    shutil.rmtree(synced.storage / ".pycarddav")
+    synced.put("ada.vcf", "changed")
+    assert synced.sync() == ({"ada.vcf"}, set())
+    synced.restart()
+    shutil.rmtree(synced.storage / ".pycarddav")
+    assert synced.sync() == (set(), set())
+
+
+def test_a_token_from_a_future_that_a_restore_threw_away_is_unknown(synced, tmp_path):
+    subprocess.run(["cp", "-a", synced.storage, tmp_path / "backup"], check=True)
+    synced.put("ada.vcf", "from the future")
+    synced.sync()
+    shutil.rmtree(synced.storage)
+    (tmp_path / "backup").rename(synced.storage)
+    synced.put("bob.vcf", "another future")
+    with pytest.raises(InvalidSyncToken):
+        synced.sync()
+    synced.token, synced.cards = None, {}
+    assert synced.sync() == ({"ada.vcf", "bob.vcf"}, set())
+
+
+def test_a_journal_cut_off_in_mid_line_is_mended(synced):
+    journal = synced.storage / ".pycarddav" / "alice" / "friends" / "journal"
+    synced.put("ada.vcf", "changed")
+    os.truncate(journal, journal.stat().st_size - 5)
+    synced.restart()
+    assert synced.sync() == ({"ada.vcf"}, set())
+    assert journal.read_bytes().endswith(b"ada.vcf\n")
+
+
+@pytest.mark.parametrize("junk", [b"", b"x", b"\0" * 5000, b"pycarddav-journal 1 0 0 0\n", b"\xff"])
+def test_a_journal_that_is_none_is_begun_anew(synced, junk):
+    (synced.storage / ".pycarddav" / "alice" / "friends" / "journal").write_bytes(junk)
+    synced.restart()
+    assert synced.sync() == (set(), set())
+    synced.put("ada.vcf", "changed")
+    assert synced.sync() == ({"ada.vcf"}, set())
+
+
+# Other programs
+
+
+def in_place(path, data):
+    with path.open("r+b") as file:
+        file.write(data)
+        file.truncate()
+
+
+def by_rename(path, data):
+    new = path.with_name(".new")
+    new.write_bytes(data)
+    new.rename(path)
+
+
+def with_its_old_times(path, data):
+    before = path.stat()
+    in_place(path, data)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("edit", [in_place, by_rename, with_its_old_times])
+def test_an_edit_by_another_program_is_seen_however_it_was_made(synced, edit):
+    edited = card("ada.vcf").replace(b"FN:ada", b"FN:ADA")  # of the same size
+    edit(synced.folder / "ada.vcf", edited)
+    assert synced.sync() == ({"ada.vcf"}, set())
+    assert synced.contents()["ada.vcf"] == edited
+
+
+def test_files_that_come_go_and_move_are_seen(synced):
+    (synced.folder / "cyd.vcf").write_bytes(card("cyd"))
+    (synced.folder / "ada.vcf").unlink()
+    (synced.folder / "bob.vcf").rename(synced.folder / "bobby.vcf")
+    assert synced.sync() == ({"cyd.vcf", "bobby.vcf"}, {"ada.vcf", "bob.vcf"})
+
+
+def test_a_file_touched_and_not_changed_is_no_change(synced):
+    os.utime(synced.folder / "ada.vcf")
+    assert synced.sync() == (set(), set())
+
+
+@pytest.mark.parametrize("junk", ["x.tmp", "ada.vcf~", ".x.vcf", "README", "4913", "#ada.vcf#"])
+def test_what_is_no_card_file_is_no_member(synced, junk):
+    (synced.folder / junk).write_bytes(card("x"))
+    assert synced.sync() == (set(), set())
+
+
+def test_a_folder_made_by_hand_is_a_book(synced):
+    folder = synced.storage / "bob" / "work"
+    folder.mkdir(parents=True)
+    (folder / "x.vcf").write_bytes(card("x"))
+    (book,) = synced.store.books("bob")
+    assert [entry.name for entry in synced.store.entries(book)] == ["x.vcf"]
+
+
+BROKEN = {
+    "empty": b"",
+    "half": card("ada.vcf")[:-9],
+    "two": card("ada.vcf") + card("other"),
+    "binary": b"\xff\xfe\0\0",
+    "stolen uid": card("bob.vcf", "thief"),
+}
+
+
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
+def test_a_broken_file_is_neither_a_deletion_nor_a_change(synced, data):
+    (synced.folder / "ada.vcf").write_bytes(data)
+    changes = synced.store.changes(synced.book, synced.token)
+    assert (changes.changed, changes.removed) == ((), ())
+    assert {entry.name for entry in synced.store.entries(synced.book)} == {"ada.vcf", "bob.vcf"}
+    (synced.folder / "ada.vcf").write_bytes(card("ada.vcf", "mended"))
+    assert synced.sync() == ({"ada.vcf"}, set())
+
+
+def make_fifo(path):
+    os.mkfifo(path)
+
+
+def make_link(path):
+    path.symlink_to("/etc/hostname")
+
+
+def make_folder(path):
+    path.mkdir()
+
+
+@pytest.mark.parametrize("make", [make_fifo, make_link, make_folder])
+def test_what_is_no_regular_file_is_left_alone(synced, make):
+    make(synced.folder / "odd.vcf")
+    assert synced.sync() == (set(), set())
+    with pytest.raises(Conflict):
+        synced.put("odd.vcf")
+    (synced.folder / "ada.vcf").unlink()
+    make(synced.folder / "ada.vcf")
+    assert "ada.vcf" in {entry.name for entry in synced.store.entries(synced.book)}
+
+
+def test_of_two_files_with_one_uid_the_first_is_served(synced):
+    shutil.copy(synced.folder / "ada.vcf", synced.folder / "copy.vcf")
+    assert synced.sync() == (set(), set())
+    (synced.folder / "ada.vcf").unlink()
+    assert synced.sync() == ({"copy.vcf"}, {"ada.vcf"})
+
+
+# Two servers
+
+
+def test_two_servers_see_each_others_changes_as_one_history(synced):
+    other = Server(synced.storage)
+    other.token, other.cards = synced.token, dict(synced.cards)
+    synced.put("ada.vcf", "one")
+    other.put("bob.vcf", "two")
+    synced.put("cyd.vcf")
+    told = {"ada.vcf", "bob.vcf", "cyd.vcf"}, set()
+    assert synced.sync() == told
+    assert other.sync() == told
+    assert synced.token == other.token
+    assert synced.book.token == other.book.token == synced.token
+
+
+def test_of_two_servers_creating_one_card_one_wins(server):
+    stores = [FilesystemStore(server.storage) for _ in range(4)]
+    outcomes = []
+
+    def create(number, store):
+        for card_number in range(20):
+            name, book = f"{card_number}.vcf", store.book("alice", "friends")
+            try:
+                store.put(book, name, card(name, str(number)), name, Condition(None, "*"), ME)
+                outcomes.append((name, str(number)))
+            except PreconditionFailed:
+                pass
+
+    threads = [threading.Thread(target=create, args=pair) for pair in enumerate(stores)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {name: card(name, winner) for name, winner in outcomes} == server.contents()
+    assert len(outcomes) == 20
