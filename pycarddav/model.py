@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import quote
 
+from .dav.errors import Error
 from .dav.xml import XML
 
 PRINCIPALS = ".principals"
@@ -132,9 +133,18 @@ class UnmappedCard:
         return self.book.path + encode(self.name)
 
 
+@dataclass(frozen=True)
+class Unmappable:
+    """A URL where nothing can be: *why* is the answer to whoever would make something there."""
+
+    path: str
+    why: Error
+    owner: str | None = None
+
+
 Collection = Root | PrincipalCollection | Principal | Home | AddressBook
 Resource = Collection | Entry
-Unmapped = UnmappedBook | UnmappedCard
+Unmapped = UnmappedBook | UnmappedCard | Unmappable
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ DAV = Namespace(
     abstract ace acl acl-principal-prop-set acl-restrictions all allowed-principal alternate-URI-set
     apply-to-principal-collection-set authenticated bind current-user-privilege-set deny
     deny-before-grant description grant grant-only group group-member-set group-membership
-    inherited inherited-acl-set invert match need-privileges no-ace-conflict
+    inherited inherited-acl-set invert match need-privileges no-ace-conflict no-invert
     no-protected-ace-conflict number-of-matches-within-limits principal principal-URL
     principal-collection-set principal-match principal-property principal-property-search
     principal-search-property principal-search-property-set privilege property property-search

@@ -86,7 +86,7 @@ def escape(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def E(name: str, *children: str, **attributes: str) -> XML:
+def E(name: str, /, *children: str, **attributes: str) -> XML:
     """One element as a fragment; attribute ``content_type`` is written ``content-type``."""
     opening, closing = _tags(name)
     attrs = "".join(f" {k.replace('_', '-')}={quoteattr(v)}" for k, v in attributes.items())

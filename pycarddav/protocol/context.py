@@ -1,11 +1,12 @@
 """What a registered function may know besides its resource."""
 
-from collections.abc import MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from ..dav.errors import BadRequest
+from ..dav.xml import XML
 from ..model import Author, Principal, Resource, Unmapped
 from ..store import Store
+from .cache import Cache
 from .messages import Request
 
 
@@ -22,6 +23,15 @@ class Limits:
     head_seconds: int = 30  # for a request's head; for bodies and answers too if they are slower
     slowest: int = 4096  # than this, in octets a second on the average
 
+    def results(self, asked: str | None) -> int:
+        """How many results to give to a client that asked for *asked*; BadRequest if no number."""
+        if asked is None:
+            return self.max_results
+        asked = asked.strip()
+        if not (asked.isascii() and asked.isdigit()):
+            raise BadRequest("nresults is a number")
+        return min(int(asked[:9]), self.max_results)
+
 
 @dataclass(frozen=True)
 class Context:
@@ -32,7 +42,7 @@ class Context:
     store: Store
     limits: Limits
     base: str = ""  # the path prefix under which the server is reached
-    cache: MutableMapping[Any, Any] = field(default_factory=dict)
+    listings: Cache[XML] = field(default_factory=Cache)
 
     def href(self, resource: Resource | Unmapped) -> str:
         """Where the client finds *resource*: one spelling in every response."""

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ..dav.headers import Condition
+
 
 @dataclass(frozen=True)
 class Request:
@@ -22,6 +24,11 @@ class Request:
     def header(self, name: str, default: str | None = None) -> str | None:
         """A header's value; *default* where it is absent or empty (KDE sends empty ones)."""
         return self.headers.get(name) or default
+
+    @property
+    def condition(self) -> Condition:
+        """What the client says must hold of the target for the request to be carried out."""
+        return Condition(self.header("if-match"), self.header("if-none-match"))
 
 
 @dataclass(frozen=True)

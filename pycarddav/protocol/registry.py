@@ -9,26 +9,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-Function = Callable[..., Any]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass
 class Property:
     """A live property (RFC 4918 §4): ``get(resource, ctx)`` is its value, None for 404.
 
-    Without a setter it is protected.  A setter takes a resource and an element, or None to remove
-    the property, and returns the resource as it is after that.
+    ``set(resource, element)`` is the resource as it is after the property was set, or removed for
+    None; without it the property is protected.  Where the element that asks for the property says
+    more than its name, ``asked(element)`` is that as a (hashable) value, and ``get`` has it as its
+    keyword argument ``said``.
     """
 
     name: str
-    get: Function
+    get: Callable[..., Any]
     allprop: bool = True
-    set: Function | None = None
-
-    def setter(self, function: Function) -> "Property":
-        """As with the builtin property."""
-        self.set = function
-        return self
+    set: Callable[..., Any] | None = None
+    asked: Callable[..., Any] | None = None
 
 
 @dataclass
@@ -36,7 +34,7 @@ class Report:
     """A REPORT (RFC 3253 §3.6): ``run(resource, body, ctx)`` is a Response."""
 
     name: str
-    run: Function
+    run: Callable[..., Any]
 
 
 @dataclass
@@ -44,7 +42,7 @@ class Method:
     """An HTTP method: ``run(resource, ctx)`` is a Response; *needs* is the privilege it takes."""
 
     name: str
-    run: Function
+    run: Callable[..., Any]
     needs: str | None = None
 
 
@@ -59,17 +57,18 @@ class Table(Generic[Item]):
         self._items: dict[str, dict[type, Item]] = defaultdict(dict)
 
     def __call__(
-        self, name: str, *, on: type | tuple[type, ...], **facts: Any
-    ) -> Callable[[Function], Any]:
-        """Register the decorated function under *name* on these types of resource."""
+        self, *names: str, on: type | tuple[type, ...], **facts: Any
+    ) -> Callable[[Function], Function]:
+        """Register the decorated function under these names on these types of resource."""
 
-        def register(function: Function) -> Any:
-            item = self._item(name, function, **facts)
-            for kind in on if isinstance(on, tuple) else (on,):
-                if kind in self._items[name]:
-                    raise TypeError(f"{name} is registered twice on {kind.__name__}")
-                self._items[name][kind] = item
-            return item if isinstance(item, Property) else function
+        def register(function: Function) -> Function:
+            for name in names:
+                item = self._item(name, function, **facts)
+                for kind in on if isinstance(on, tuple) else (on,):
+                    if kind in self._items[name]:
+                        raise TypeError(f"{name} is registered twice on {kind.__name__}")
+                    self._items[name][kind] = item
+            return function
 
         return register
 
@@ -77,6 +76,10 @@ class Table(Generic[Item]):
         """What *name* is on resources of this type, if it is anything."""
         items = self._items.get(name, {})
         return next((items[base] for base in kind.__mro__ if base in items), None)
+
+    def named(self, name: str) -> list[Item]:
+        """What *name* is, on any type."""
+        return list(self._items.get(name, {}).values())
 
     def on(self, kind: type) -> list[Item]:
         """Everything that resources of this type can do, in the order it was registered."""

@@ -1,0 +1,68 @@
+"""Who may do what (RFC 3744): a pure function of principal and resource."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..dav.errors import NeedPrivileges, NotFound
+from ..dav.names import DAV
+from ..model import Principal, Resource, Unmapped
+from .urls import owner, parent
+
+
+@dataclass(frozen=True)
+class Privilege:
+    """A node of the tree in ``supported-privilege-set`` (§5.3)."""
+
+    name: str
+    description: str
+    contains: tuple["Privilege", ...] = ()
+
+    def names(self) -> Iterator[str]:
+        """This privilege and every one it contains."""
+        yield self.name
+        for privilege in self.contains:
+            yield from privilege.names()
+
+
+READ = Privilege(DAV.read, "Read")
+READ_ACL = Privilege(DAV.read_acl, "Read who may do what")
+READ_OWN = Privilege(DAV.read_current_user_privilege_set, "Read what you may do")
+WRITE = Privilege(
+    DAV.write,
+    "Write",
+    (
+        Privilege(DAV.write_properties, "Change properties"),
+        Privilege(DAV.write_content, "Change cards"),
+        Privilege(DAV.bind, "Add members"),
+        Privilege(DAV.unbind, "Remove members"),
+    ),
+)
+UNLOCK = Privilege(DAV.unlock, "Remove locks of others")
+ALL = Privilege(DAV.all, "Everything", (READ, READ_ACL, READ_OWN, WRITE, UNLOCK))
+
+# Clients look for leaves or for aggregates, so both are told: DAVx⁵, Evolution and KDE differ.
+# Nobody holds DAV:all: it would contain write-acl, and access is not changed over the protocol.
+VIEWER = (*READ.names(), *READ_ACL.names(), *READ_OWN.names())
+OWNER = (*VIEWER, *WRITE.names(), *UNLOCK.names())
+NOTHING: tuple[str, ...] = ()
+
+
+def privileges(principal: Principal, resource: Resource | Unmapped) -> tuple[str, ...]:
+    """What *principal* may do there; on an unmapped URL, what they may do in the collection."""
+    whose = owner(resource)
+    if whose is None:
+        return VIEWER
+    return OWNER if principal.admin or principal.name == whose else NOTHING
+
+
+def see(principal: Principal, resource: Resource | Unmapped) -> None:
+    """To whoever may not read a resource it does not exist."""
+    if DAV.read not in privileges(principal, resource):
+        raise NotFound("there is nothing here")
+
+
+def require(privilege: str | None, principal: Principal, resource: Resource | Unmapped) -> None:
+    """NeedPrivileges, naming the resource on which the privilege is missing."""
+    if privilege and privilege not in privileges(principal, resource):
+        on_parent = privilege in (DAV.bind, DAV.unbind)  # they are about the collection (§3.9)
+        raise NeedPrivileges(parent(resource) if on_parent else resource.path, privilege)

@@ -1,0 +1,78 @@
+"""A request's whole journey."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from ..dav.errors import Error, MethodNotAllowed, NotFound, Unauthorized
+from ..dav.xml import XML
+from ..model import AddressBook, Home, Principal, Resource, Unmapped
+from ..store import Store
+from . import methods, properties, reports
+from .access import require, see
+from .bodies import XML_TYPE
+from .cache import Cache
+from .context import Context, Limits
+from .messages import Request, Response
+from .registry import method
+from .urls import resolve
+
+__all__ = ["App", "methods", "properties", "reports"]  # the last three fill the tables
+
+log = logging.getLogger(__name__)
+
+WELL_KNOWN = "/.well-known/carddav"
+FIRST_BOOK = AddressBook("", "contacts", displayname="Contacts")
+
+
+@dataclass(frozen=True)
+class App:
+    """The server, without a socket: a store, and who may come in."""
+
+    store: Store
+    authenticate: Callable[[Request], Principal | None]
+    limits: Limits = field(default_factory=Limits)
+    base: str = ""
+    listings: Cache[XML] = field(default_factory=Cache)
+
+    def serve(self, request: Request) -> Response:
+        """The response to *request*, come what may."""
+        try:
+            return self.handle(request)
+        except Error as error:
+            return Response(error.status, XML_TYPE | error.headers(), error.body(self.base))
+        except Exception:
+            log.exception("%s %s", request.method, request.path)
+            return Response(500)
+
+    def handle(self, request: Request) -> Response:
+        """The response to a request that can be served; Error."""
+        if request.path.rstrip("/") == WELL_KNOWN:  # RFC 6764 §5: whoever asks, by any method
+            return Response(307, {"Location": f"{self.base}/"})
+        principal = self.authenticate(request)
+        if principal is None:
+            raise Unauthorized("who are you?")
+        self.welcome(principal)
+        resource = resolve(request.path, self.store)
+        see(principal, resource)
+        action = method.find(request.method, type(resource))
+        if action is None:
+            raise self.refusal(resource)
+        require(action.needs, principal, resource)
+        ctx = Context(request, principal, self.store, self.limits, self.base, self.listings)
+        response: Response = action.run(resource, ctx)
+        return replace(response, user=principal.name)
+
+    def welcome(self, principal: Principal) -> None:
+        """At the first login there is a home, and a book in it: phones do not make one."""
+        if self.store.home(principal.name) is None:
+            self.store.save_home(Home(principal.name))
+            self.store.save_book(replace(FIRST_BOOK, owner=principal.name))
+
+    @staticmethod
+    def refusal(resource: Resource | Unmapped) -> Error:
+        """Why a method cannot be had here: 404, or 405 with Allow."""
+        allowed = [item.name for item in method.on(type(resource))]
+        if "PROPFIND" not in allowed:
+            return NotFound("there is nothing here")
+        return MethodNotAllowed(allowed)

@@ -1,0 +1,65 @@
+"""CardDAV (RFC 6352 §6.2, §7.1, §8.3.1, §10.4).  None is in allprop, as it says of each."""
+
+from dataclasses import replace
+from xml.etree.ElementTree import Element
+
+from ...dav.names import CARDDAV, DAV
+from ...dav.xml import XML, E, join
+from ...model import AddressBook, Card, Home, Principal
+from ...vcard import address_data as forms
+from ...vcard.query import COLLATIONS
+from ..context import Context
+from ..registry import prop
+from .rfc4918 import text
+
+
+@prop(CARDDAV.addressbook_home_set, on=(Principal, Home), allprop=False)
+def addressbook_home_set(resource: Principal | Home, ctx: Context) -> XML:
+    """§7.1.1"""
+    owner = resource.name if isinstance(resource, Principal) else resource.owner
+    return E(DAV.href, ctx.href(Home(owner)))
+
+
+def set_addressbook_description(book: AddressBook, value: Element | None) -> AddressBook:
+    return replace(book, description=text(value))
+
+
+@prop(
+    CARDDAV.addressbook_description,
+    on=AddressBook,
+    allprop=False,
+    set=set_addressbook_description,
+)
+def addressbook_description(book: AddressBook, ctx: Context) -> str | None:
+    """§6.2.1"""
+    return book.description
+
+
+@prop(CARDDAV.max_resource_size, CARDDAV.max_image_size, on=AddressBook, allprop=False)
+def max_resource_size(book: AddressBook, ctx: Context) -> str:
+    """§6.2.3; max-image-size is Apple's.  PUT reads the same limit."""
+    return str(ctx.limits.max_resource_size)
+
+
+@prop(CARDDAV.supported_address_data, on=AddressBook, allprop=False)
+def supported_address_data(book: AddressBook, ctx: Context) -> XML:
+    """§6.2.2, with 3.0 before 4.0."""
+    return join(
+        E(CARDDAV.address_data_type, content_type=kind, version=version)
+        for kind, version in forms.SUPPORTED
+    )
+
+
+@prop(CARDDAV.supported_collation_set, on=AddressBook, allprop=False)
+def supported_collation_set(book: AddressBook, ctx: Context) -> XML:
+    """§8.3.1"""
+    return join(E(CARDDAV.supported_collation, name) for name in COLLATIONS)
+
+
+@prop(CARDDAV.address_data, on=Card, allprop=False, asked=forms.parse)
+def address_data(card: Card, ctx: Context, said: forms.AddressData) -> str:
+    """§10.4, in the form that was asked for; 3.0 where the client did not say.
+
+    With LF: XML parsers make that of CRLF anyway, and some cap the number of &#13;.
+    """
+    return said.text(card.data).replace("\r\n", "\n")

@@ -1,0 +1,127 @@
+"""Which properties a client wants, and how a resource answers (RFC 4918 §9.1, §14.20)."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from ..dav import multistatus
+from ..dav.errors import BadRequest, Error, NoConversion
+from ..dav.names import CARDDAV, DAV
+from ..dav.xml import XML, E
+from ..model import AddressBook, Dead, Entry, Resource
+from .context import Context
+from .registry import prop
+
+Getter = Callable[[Any, Context], str | None]
+MODES = (DAV.prop, DAV.allprop, DAV.propname)
+
+
+@dataclass(frozen=True)
+class PropFind:
+    """allprop, propname or a list of names, each with what the client said about it."""
+
+    mode: str = DAV.allprop
+    names: tuple[tuple[str, Any], ...] = ()
+
+    @classmethod
+    def parse(cls, element: Element | None) -> "PropFind":
+        """From any element that carries prop, allprop or propname: a PROPFIND or a REPORT."""
+        if element is None:
+            return cls()
+        carried = {mode: found for mode in MODES if (found := element.find(mode)) is not None}
+        if len(carried) > 1:
+            raise BadRequest("either prop, or allprop, or propname")
+        for mode, found in carried.items():
+            listed = {DAV.prop: found, DAV.allprop: element.find(DAV.include)}.get(mode)
+            names = {} if listed is None else {asked.tag: _said(asked) for asked in listed}
+            return cls(mode, tuple(names.items()))
+        if element.tag == DAV.propfind:
+            raise BadRequest("a propfind has prop, allprop or propname")
+        return cls()  # a report without any is about all properties (RFC 6352 §8.6)
+
+    @cached_property
+    def wants_content(self) -> bool:
+        """Whether cards must be read: a listing never reads what it will not send."""
+        return any(name == CARDDAV.address_data for name, _ in self.names)
+
+    @cached_property
+    def _plans(self) -> dict[type, tuple[list[tuple[str, Getter]], list[str]]]:
+        return {}
+
+    def plan(self, kind: type) -> tuple[list[tuple[str, Getter]], list[str]]:
+        """(functions to call, names that are not live there), worked out once for each type."""
+        if kind not in self._plans:
+            live: list[tuple[str, Getter]] = []
+            other: list[str] = []
+            for name, said in self.names:
+                if item := prop.find(name, kind):
+                    live.append((name, partial(item.get, said=said) if item.asked else item.get))
+                else:
+                    other.append(name)
+            if self.mode != DAV.prop:
+                named = {name for name, _ in live}
+                live += [
+                    (item.name, item.get)
+                    for item in prop.on(kind)
+                    if item.name not in named and (item.allprop or self.mode == DAV.propname)
+                ]
+            self._plans[kind] = live, other
+        return self._plans[kind]
+
+    def answer(self, resource: Resource, ctx: Context) -> XML:
+        """The response fragment for one resource."""
+        try:
+            found = self._outcomes(resource, ctx)
+        except NoConversion as error:  # it is the whole response that fails (RFC 6352 §10.4)
+            return multistatus.status(ctx.href(resource), error.status, error.element() or XML())
+        return multistatus.propstats(ctx.href(resource), found)
+
+    def _outcomes(self, resource: Resource, ctx: Context) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = defaultdict(list)
+        live, other = self.plan(type(resource))
+        for name, get in live:
+            if self.mode == DAV.propname:
+                found[200].append(E(name))
+                continue
+            try:
+                value = get(resource, ctx)
+            except NoConversion:
+                raise
+            except Error as error:
+                found[error.status].append(E(name))
+                continue
+            if value is not None:
+                found[200].append(E(name, value))
+            elif self.mode == DAV.prop:
+                found[404].append(E(name))
+        dead: Dead = getattr(resource, "dead", ())
+        if other or dead:
+            self._add_dead(dict(dead), other, found)
+        return found
+
+    def _add_dead(
+        self, dead: dict[str, XML], other: list[str], found: dict[int, list[str]]
+    ) -> None:
+        if self.mode == DAV.propname:
+            found[200] += [E(name) for name in dead]
+        elif self.mode == DAV.allprop:
+            found[200] += dead.values()
+        else:
+            found[200] += [dead[name] for name in other if name in dead]
+            found[404] += [E(name) for name in other if name not in dead]
+
+
+def _said(asked: Element) -> Any:
+    parse = next((item.asked for item in prop.named(asked.tag) if item.asked), None)
+    return parse(asked) if parse else None
+
+
+def members(
+    book: AddressBook, wanted: PropFind, ctx: Context, names: Collection[str] | None = None
+) -> Iterator[Entry]:
+    """The cards of a book (of *names*, if given), with their content where it is wanted."""
+    load = ctx.store.cards if wanted.wants_content else ctx.store.entries
+    return load(book, names)

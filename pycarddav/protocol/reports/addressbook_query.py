@@ -1,0 +1,65 @@
+"""addressbook-query (RFC 6352 §8.6)."""
+
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element
+
+from ...dav import multistatus
+from ...dav.errors import BadRequest
+from ...dav.headers import depth
+from ...dav.names import CARDDAV, DAV
+from ...dav.xml import XML, E
+from ...model import AddressBook, Card, Entry, Home, Resource
+from ...vcard import content, query
+from ..bodies import multistatus_response
+from ..context import Context
+from ..messages import Response
+from ..propfind import PropFind
+from ..registry import report
+
+
+@report(CARDDAV.addressbook_query, on=AddressBook)
+def query_book(book: AddressBook, body: Element, ctx: Context) -> Response:
+    """Depth 0 is the book itself, which is no card; without Depth the cards are meant."""
+    return _query(book, iter(()) if _depth(ctx) == "0" else ctx.store.cards(book), body, ctx)
+
+
+@report(CARDDAV.addressbook_query, on=Entry)
+def query_card(entry: Entry, body: Element, ctx: Context) -> Response:
+    return _query(entry, ctx.store.cards(entry.book, [entry.name]), body, ctx)
+
+
+@report(CARDDAV.addressbook_query, on=Home)
+def query_home(home: Home, body: Element, ctx: Context) -> Response:
+    """The cards of all books, when asked for Depth infinity (§8.2)."""
+    books = ctx.store.books(home.owner) if _depth(ctx) == "infinity" else []
+    return _query(home, (card for book in books for card in ctx.store.cards(book)), body, ctx)
+
+
+def _query(resource: Resource, scope: Iterator[Card], body: Element, ctx: Context) -> Response:
+    wanted, limit = PropFind.parse(body), _limit(body, ctx)
+    wants = query.parse(body.find(CARDDAV.filter))
+    matching = (card for card in scope if wants.matches(content.parse(card.data)))
+    return multistatus_response(_answers(resource, matching, wanted, limit, ctx))
+
+
+def _answers(
+    resource: Resource, cards: Iterator[Card], wanted: PropFind, limit: int, ctx: Context
+) -> Iterator[XML]:
+    for number, card in enumerate(cards):
+        if number == limit:  # §8.6.2: not counted itself
+            more = E(DAV.number_of_matches_within_limits)
+            yield multistatus.status(ctx.href(resource), 507, more)
+            return
+        yield wanted.answer(card, ctx)
+
+
+def _depth(ctx: Context) -> str:
+    try:
+        return depth(ctx.request.header("depth"), "1")
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+
+
+def _limit(body: Element, ctx: Context) -> int:
+    asked = body.findtext(f"{CARDDAV.limit}/{CARDDAV.nresults}")
+    return ctx.limits.results(asked)

@@ -1,0 +1,121 @@
+"""The URL space, whole: one match statement from path to resource.
+
+Nobody else takes a path apart, so no name is ever a way out: a path is split first, and each
+segment is decoded once, as UTF-8.
+"""
+
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from ..dav.errors import BadRequest, Conflict, Error, Forbidden, NotFound
+from ..model import (
+    PRINCIPALS,
+    AddressBook,
+    Entry,
+    Principal,
+    PrincipalCollection,
+    Resource,
+    Root,
+    Unmappable,
+    Unmapped,
+    UnmappedBook,
+    UnmappedCard,
+)
+from ..store import Store
+
+MAX_NAME = 255  # octets: what a file system holds
+
+
+def resolve(path: str, store: Store) -> Resource | Unmapped:
+    """The resource at *path*, or an unmapped one where something could be.
+
+    BadRequest for what is not a path; NotFound where this server has nothing.
+    """
+    match segments(path):
+        case []:
+            return Root()
+        case [name] if name == PRINCIPALS:
+            return PrincipalCollection()
+        case [first, name] if first == PRINCIPALS and store.home(name):
+            return Principal(name)
+        case [first, *_] if first.startswith("."):
+            raise NotFound("there is nothing here")
+        case [owner]:
+            if home := store.home(owner):
+                return home
+            raise NotFound("there is nothing here")
+        case [owner, *names] if why := _impossible(names):
+            return Unmappable(path, why, owner)
+        case [owner, name]:
+            return store.book(owner, name) or UnmappedBook(owner, name)
+        case [owner, name, card]:
+            if book := store.book(owner, name):
+                return next(store.entries(book, [card]), None) or UnmappedCard(book, card)
+    return Unmappable(path, Conflict("the parent collection does not exist"), segments(path)[0])
+
+
+def segments(path: str) -> list[str]:
+    """The names a path consists of.  BadRequest when it is not a path in UTF-8."""
+    if "#" in path:
+        raise BadRequest("a request target has no fragment")  # and must not delete what is before
+    try:
+        parts = [unquote_to_bytes(part).decode() for part in path.split("/") if part]
+    except UnicodeError:
+        raise BadRequest("a path is percent-encoded UTF-8") from None
+    if "" in parts or "." in parts or ".." in parts:
+        raise BadRequest("a path has no empty or relative segments")
+    return parts
+
+
+def _impossible(names: list[str]) -> Error | None:
+    """Why none of our resources can have one of these names, if so."""
+    for name in names:
+        if name.startswith("."):
+            return Forbidden("names that begin with a dot are the server's own")
+        if "/" in name or any(ord(char) < 32 or char == "\x7f" for char in name):
+            return Forbidden("a name has no slash and no control characters")
+        if len(name.encode()) > MAX_NAME:
+            return Forbidden(f"a name has at most {MAX_NAME} octets")
+    return None
+
+
+def path_of(href: str, base: str) -> str:
+    """The path that an href in a body or a header stands for, below *base*.
+
+    An href is a path or a whole URI (RFC 4918 §8.3); it may be written without percent-encoding.
+    BadRequest when it leads outside the base path.
+    """
+    path = urlsplit(href).path if "://" in href else href.partition("?")[0]
+    if not path.startswith(base + "/"):
+        raise BadRequest(f"not a path of this server: {href[:200]}")
+    return path.removeprefix(base)
+
+
+def member(book: AddressBook, href: str, base: str) -> str | None:
+    """The name of the card at *href* if it could be one of *book*'s."""
+    try:
+        *parents, name = segments(path_of(href.strip(), base))
+    except (BadRequest, ValueError):
+        return None
+    return name if parents == [book.owner, book.name] and not _impossible([name]) else None
+
+
+def parent(resource: Resource | Unmapped) -> str:
+    """The path of the collection that *resource* is, or would be, a member of."""
+    match resource:
+        case Entry() | UnmappedCard():
+            return resource.book.path
+        case Unmappable():
+            return resource.path.rstrip("/").rpartition("/")[0] + "/"
+    return resource.path[: resource.path.rstrip("/").rfind("/") + 1]
+
+
+def owner(resource: Resource | Unmapped) -> str | None:
+    """Whose space a resource is in: None for what is everyone's."""
+    match resource:
+        case Root() | PrincipalCollection():
+            return None
+        case Principal():
+            return resource.name
+        case Entry() | UnmappedCard():
+            return resource.book.owner
+    return resource.owner

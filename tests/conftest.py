@@ -1,0 +1,162 @@
+"""What tests share: every engine, a client without a socket, and a reader of its answers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from xml.etree.ElementTree import Element
+
+import pytest
+
+from pycarddav.dav import xml
+from pycarddav.dav.names import CARDDAV, DAV
+from pycarddav.model import AddressBook, Author, Home, Principal
+from pycarddav.protocol.app import App
+from pycarddav.protocol.context import Limits
+from pycarddav.protocol.messages import Request, Response
+from pycarddav.store import Store
+from pycarddav.store.memory import MemoryStore
+
+HOME = "/alice/"
+BOOK = "/alice/friends/"
+ALICE = Author("alice", "pytest")
+PREFIXED = xml.DECLARATIONS
+
+
+def vcard(uid: str, fn: str, *lines: str, version: str = "3.0") -> bytes:
+    """A card of these lines."""
+    extra = "".join(f"{line}\r\n" for line in lines)
+    return (
+        f"BEGIN:VCARD\r\nVERSION:{version}\r\nUID:{uid}\r\nFN:{fn}\r\n{extra}END:VCARD\r\n"
+    ).encode()
+
+
+@dataclass
+class Client:
+    """Speaks to the application as a client would, without a socket."""
+
+    app: App
+    user: str | None = "alice"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, method: str, path: str, body: bytes | str = b"", **headers: str) -> Response:
+        said = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.user:
+            said["authorization"] = self.user
+        data = body.encode() if isinstance(body, str) else body
+        return self.app.serve(
+            Request(method, path, self.headers | said, data, "127.0.0.1", "http://localhost:5236")
+        )
+
+    def propfind(self, path: str, *names: str, depth: str = "0") -> "Found":
+        body = f"<D:propfind {PREFIXED}><D:prop>{elements(names)}</D:prop></D:propfind>"
+        return found(self("PROPFIND", path, body, depth=depth))
+
+    def put(self, name: str, data: bytes, **headers: str) -> Response:
+        return self("PUT", BOOK + name, data, **headers)
+
+    def sync(
+        self, token: str = "", *names: str, limit: int | None = None, path: str = BOOK
+    ) -> tuple["Found", str]:
+        """What changed since *token*, and the new token."""
+        limited = f"<D:limit><D:nresults>{limit}</D:nresults></D:limit>" if limit else ""
+        body = (
+            f"<D:sync-collection {PREFIXED}><D:sync-token>{token}</D:sync-token>"
+            f"<D:sync-level>1</D:sync-level>{limited}"
+            f"<D:prop>{elements(names or [DAV.getetag])}</D:prop></D:sync-collection>"
+        )
+        response = self("REPORT", path, body)
+        token = root(response).findtext(DAV.sync_token) or "" if response.status == 207 else ""
+        return found(response), token
+
+    def query(self, filter: str, *names: str, path: str = BOOK, **headers: str) -> "Found":
+        """What matches; *filter* is what stands inside C:filter, and after it."""
+        body = (
+            f"<C:addressbook-query {PREFIXED}><D:prop>{elements(names or [DAV.getetag])}</D:prop>"
+            f"{filter}</C:addressbook-query>"
+        )
+        return found(self("REPORT", path, body, **headers))
+
+    def multiget(self, *hrefs: str, names: Iterable[str] = (), path: str = BOOK) -> "Found":
+        listed = "".join(xml.E(DAV.href, href) for href in hrefs)
+        asked = elements(names or [DAV.getetag, CARDDAV.address_data])
+        body = (
+            f"<C:addressbook-multiget {PREFIXED}><D:prop>{asked}</D:prop>{listed}"
+            "</C:addressbook-multiget>"
+        )
+        return found(self("REPORT", path, body))
+
+
+def elements(names: Iterable[str]) -> str:
+    return "".join(xml.E(name) for name in names)
+
+
+def root(response: Response) -> Element:
+    """The document that a response is."""
+    assert isinstance(response.body, bytes)
+    return xml.parse(response.body)
+
+
+# href -> status of the whole, or property -> text, or tags of children, or status when not 200
+Found = dict[str, int | dict[str, str | list[str] | int | None]]
+
+
+def found(response: Response) -> Found:
+    """A multistatus as values."""
+    assert response.status == 207, response
+    answers: Found = {}
+    for answer in root(response).findall(DAV.response):
+        href, status = answer.findtext(DAV.href) or "", answer.findtext(DAV.status)
+        assert href not in answers, f"{href} is answered twice"
+        answers[href] = code(status) if status else properties(answer)
+    return answers
+
+
+def properties(answer: Element) -> dict[str, str | list[str] | int | None]:
+    """name -> text, or tags of the children, or the status where it is not 200."""
+    values: dict[str, str | list[str] | int | None] = {}
+    for propstat in answer.findall(DAV.propstat):
+        status = code(propstat.findtext(DAV.status))
+        for prop in propstat.iterfind(f"{DAV.prop}/*"):
+            inner = [child.tag for child in prop]
+            values[prop.tag] = status if status != 200 else inner or prop.text
+    return values
+
+
+def code(status: str | None) -> int:
+    assert status is not None
+    assert status.startswith("HTTP/1.1 ")
+    return int(status.split()[1])
+
+
+def condition(response: Response) -> str:
+    """The precondition that a DAV:error names."""
+    error = root(response)
+    assert error.tag == DAV.error
+    return error[0].tag
+
+
+def make_store(engine: str, folder) -> Store:
+    """An empty store of this engine."""
+    return {"memory": lambda: MemoryStore()}[engine]()
+
+
+ENGINES = ["memory"]
+
+
+@pytest.fixture(params=ENGINES)
+def store(request, tmp_path) -> Store:
+    """Every test runs against every engine: what they promise is the same."""
+    store = make_store(request.param, tmp_path / "storage")
+    store.save_home(Home("alice"))
+    store.save_book(AddressBook("alice", "friends", displayname="Friends"))
+    return store
+
+
+def anyone(request: Request) -> Principal | None:
+    """Takes the Authorization header for a name; "root" is an admin."""
+    name = request.header("authorization")
+    return Principal(name, admin=name == "root") if name else None
+
+
+@pytest.fixture
+def client(store) -> Client:
+    return Client(App(store, anyone, Limits(max_resource_size=20_000)))
