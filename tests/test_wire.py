@@ -1,10 +1,17 @@
-"""What goes over a real socket: the corrections of serve/waitress.py, each held in place.
+"""What goes over a real socket: the corrections of serve/connection.py, each held in place.
 
 Known to be true of waitress 3.0.2; the range that setup.cfg allows is checked here as well, for
 whoever widens it to run these tests first.
 """
 
 import configparser
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +19,9 @@ from wire import Client, echo, serving
 
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
-from pycarddav.serve.waitress import CannotListen, Server, listen
+from pycarddav.serve.sockets import CannotListen, listen
+from pycarddav.serve.waitress import Server
+from pycarddav.serve.wsgi import SECURITY
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +143,224 @@ def test_one_port_serves_every_address_of_a_name():
     assert len({sock.getsockname()[1] for sock in sockets}) == 1
     for sock in sockets:
         sock.close()
+
+
+def refused(address, data):
+    """The status with which the server answers *data* before it closes, None if it only closes."""
+    with Client(address) as client:
+        client.send(data)
+        try:
+            status = client.answer()[0]
+        except (EOFError, ConnectionResetError):
+            return None
+        return status if client.closed() else "still open"
+
+
+HOST = "Host: localhost\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("GET / HTTP/1.1\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost:\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n", 400),
+        (f"PUT / HTTP/1.1\r\n{HOST}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", 400),
+        (f"PUT / HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", 400),
+        (f"PUT / HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked, chunked\r\n", 400),
+        (f"PUT / HTTP/1.1\r\n{HOST}transfer-encoding:\r\n chunked\r\n", 400),
+        (f"PUT / HTTP/1.1\r\n{HOST}Transfer-Encoding: gzip, chunked\r\n", 501),
+        (f"PUT / HTTP/1.1\r\n{HOST}Transfer-Encoding: \x0bchunked\r\n", 400),
+        (f"PUT / HTTP/1.1\r\n{HOST}Transfer-Encoding : chunked\r\n", 400),
+        (f"PUT / HTTP/1.1\r\n{HOST}Transfer-Encoding:\r\nContent-Length: 5\r\n", 400),
+        (f"PUT / HTTP/1.0\r\n{HOST}Transfer-Encoding: chunked\r\n", 400),
+        (f"PUT / HTTP/1.1\r\n{HOST}Content-Length: 5\r\nContent-Length: 6\r\n", 400),
+        (f"PUT / HTTP/1.1\r\n{HOST}Content-Length: +5\r\n", 400),
+        (f"PUT / HTTP/1.1\r\n{HOST}Content-Length: 99999999999\r\n", 413),
+        (f"GET / HTTP/1.1\r\n{HOST}X: {'y' * 40_000}\r\n", 431),
+        (f"GET / HTTP/2.0\r\n{HOST}", 400),
+        ("GET /\r\n", 400),
+        (f"get / HTTP/1.1\r\n{HOST}", 400),
+        (f"GET /a b HTTP/1.1\r\n{HOST}", 400),
+        (f"GET /\nX: y HTTP/1.1\r\n{HOST}", 400),
+        (f"GET / HTTP/1.1\r\n{HOST}X\r\n", 400),
+        (f"GET / HTTP/1.1\r\n X: y\r\n{HOST}", 400),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(address, head, status):
+    smuggled = "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    assert refused(address, f"{head}\r\n{smuggled}") == status
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "5\r\nhelloX\r\n0\r\n\r\n",
+        "-5\r\nhello\r\n",
+        "0x5\r\nhello\r\n",
+        "5;\x00\r\nhello\r\n",
+        "5;" + "x" * 10_000,
+        "1" * 10_000,
+        "0\r\n" + "X: y\r\n" * 5_000,
+    ],
+    ids=lambda body: body[:12],
+)
+def test_chunks_that_are_none_are_refused(address, body):
+    head = f"PUT / HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n"
+    assert refused(address, head + body) == 400
+
+
+def test_a_refusal_is_an_answer_like_any_other(client):
+    client.send("GET / HTTP/1.1\r\n\r\n")
+    _, headers, _ = client.answer()
+    assert headers.items() >= {name.lower(): value for name, value in SECURITY.items()}.items()
+    assert headers["connection"] == "close"
+
+
+def test_a_client_that_speaks_tls_is_not_kept_waiting(address):
+    assert refused(address, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc") is None
+
+
+@pytest.mark.parametrize(
+    "framing", ["Content-Length: 3000000", "Transfer-Encoding: chunked"], ids=str.lower
+)
+def test_a_client_that_sends_too_much_is_told_so(framing):
+    limits = Limits(max_body_size=100_000)
+    body = b"2dc6c0\r\n" + b"x" * 3_000_000
+    with serving(echo, limits) as address:
+        head = f"PUT / HTTP/1.1\r\n{HOST}{framing}\r\n\r\n"
+        assert refused(address, head.encode() + body) == 413
+        with Client(address) as client:
+            assert client.ask("PUT / HTTP/1.1", b"x" * 100_000)[0] == 200
+        with Client(address) as client:
+            assert client.ask("PUT / HTTP/1.1", b"x" * 100_001)[0] == 413
+
+
+def test_a_body_that_is_too_large_is_not_asked_for(address):
+    head = f"PUT / HTTP/1.1\r\n{HOST}Content-Length: 99999999\r\nExpect: 100-continue\r\n\r\n"
+    assert refused(address, head) == 413
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "Content-Length: 10\r\n\r\nBEGIN",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nBEGIN\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nBEGIN\r\n0\r\n",
+        "Content-Length: 10\r\nExpect: 100-continue\r\n\r\n",
+    ],
+)
+def test_a_request_that_is_cut_off_never_was(sent):
+    served = []
+    with serving(lambda request: served.append(request) or Response(201)) as address:
+        with Client(address) as client:
+            client.send(f"PUT /a HTTP/1.1\r\n{HOST}{sent}")
+            client.socket.shutdown(socket.SHUT_WR)
+            while client.file.read(1):
+                pass
+        with Client(address) as client:
+            assert client.ask("GET /b HTTP/1.1")[0] == 201
+    assert [request.path for request in served] == ["/b"]
+
+
+def drip(client, data, stop):
+    """Send *data* for ever; until the server puts an end to it."""
+    with suppress(OSError):
+        while not stop.wait(0.02):
+            client.send(data)
+
+
+def test_a_request_that_drips_is_cut_off():
+    dripping = [
+        ("", "x"),
+        (f"GET / HTTP/1.1\r\n{HOST}X: ", "y"),
+        (f"PUT / HTTP/1.1\r\n{HOST}Content-Length: 999999\r\n\r\n", "z"),
+        (f"PUT / HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"),
+    ]
+    stop = threading.Event()
+    with serving(echo, Limits(head_seconds=1)) as address, ExitStack() as stack:
+        threads = []
+        for begin, data in dripping:
+            client = stack.enter_context(Client(address))
+            client.send(begin)
+            threads.append(threading.Thread(target=drip, args=(client, data, stop)))
+            threads[-1].start()
+        for thread in threads:
+            thread.join(15)
+        alive = [thread.is_alive() for thread in threads]
+        stop.set()
+    assert alive == [False] * 4
+
+
+def test_an_answer_that_is_not_fetched_is_given_up():
+    body = b"x" * 20_000_000
+    limits = Limits(head_seconds=1, slowest=10**9)
+    with serving(lambda request: Response(200, {}, body), limits) as address:
+        client, other = Client(address), Client(address)
+        with client, other:
+            client.send(f"GET / HTTP/1.1\r\n{HOST}\r\n")
+            assert other.ask("GET / HTTP/1.1")[2] == body
+            time.sleep(3)
+            assert len(client.file.read()) < len(body)
+
+
+def test_whoever_says_nothing_makes_room():
+    with serving(echo, Limits(max_connections=20)) as address:
+        silent = [Client(address) for _ in range(40)]
+        with Client(address, timeout=5) as client:
+            assert client.ask("GET / HTTP/1.1")[0] == 200
+        for other in silent:
+            other.__exit__()
+
+
+SLOW_SERVER = """
+import sys, time
+sys.path.insert(0, "tests")
+from pycarddav.protocol.context import Limits
+from pycarddav.protocol.messages import Response
+from pycarddav.serve.waitress import Server
+from pycarddav.serve.wsgi import SECURITY
+from pycarddav.serve.wsgi import Application
+
+def serve(request):
+    print("begun", flush=True)
+    time.sleep(0.5)
+    return Response(200, {}, b"x" * 5_000_000)
+
+server = Server(Application(serve), "127.0.0.1", 0, Limits())
+print(server.address[1], flush=True)
+server.run()
+print("ended", flush=True)
+"""
+
+
+@pytest.fixture
+def process():
+    command = [sys.executable, "-c", SLOW_SERVER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        process.address = ("127.0.0.1", int(process.stdout.readline()))
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_answer_that_was_begun_is_delivered_before_the_end(process, number):
+    with Client(process.address) as idle, Client(process.address) as client:
+        client.send(f"GET / HTTP/1.1\r\n{HOST}\r\n")
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(number)
+        assert client.answer()[2] == b"x" * 5_000_000
+        assert idle.closed()
+    assert process.stdout.readline() == "ended\n"
+    assert process.wait(10) == 0
+
+
+def test_nobody_is_let_in_after_the_signal(process):
+    with Client(process.address) as client:
+        client.send(f"GET / HTTP/1.1\r\n{HOST}\r\n")
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGTERM)
+        client.answer()
+    assert process.wait(10) == 0
+    with pytest.raises(ConnectionRefusedError):
+        Client(process.address)

@@ -1,134 +1,28 @@
-"""waitress, with what it leaves to be desired put right.
+"""waitress, from the first connection to the last answer."""
 
-Everything here that is not in waitress' documentation is in these classes and in ``Server._poll``:
-``Task``, ``Parser``, ``Channel`` with the attributes they read.  tests/test_wire.py holds each of
-them against a real socket, and names the versions for which that is known to be true.
-"""
-
-import errno
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from types import FrameType
 from typing import Any
 
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import create_server
-from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
-from waitress.utilities import BadRequest
+from waitress.task import ThreadedTaskDispatcher
 
 from ..protocol.context import Limits
-from .log import log_refusal
-from .wsgi import SECURITY
+from .connection import Channel
+from .sockets import listen
 
 THREADS = 8
 GRACE = 10.0  # seconds that answers may take after the signal to stop
 TICK = 1.0  # seconds between two looks for connections that are too slow
-MAX_LINE = 256  # octets of a chunk's size and extensions
-MAX_TRAILER = 8192
-TLS_HELLO = b"\x16"  # the first octet of a handshake (RFC 8446 §5.1)
+BODIES = 8  # as many bodies of the largest size may be arriving at once
 STOP = (signal.SIGTERM, signal.SIGINT)
-
-
-class CannotListen(Exception):
-    """There is nothing to serve on; the message says where and why."""
-
-
-class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no annotations
-    """Refuses what a proxy in front could read in another way (RFC 9112 §6.3, §3.2)."""
-
-    error: Any
-
-    def __init__(self, adj: Any) -> None:
-        super().__init__(adj)
-        self.born = time.monotonic()
-
-    def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
-        fields = self.headers
-        if self.version not in ("1.0", "1.1"):
-            raise ParsingError("HTTP/1.0 and HTTP/1.1 are spoken here")
-        if self.chunked and "CONTENT_LENGTH" in fields:
-            raise ParsingError("Content-Length and Transfer-Encoding")
-        if "TRANSFER_ENCODING" in fields:  # waitress leaves it, and does not look at it, in 1.0
-            raise ParsingError("Transfer-Encoding in HTTP/1.0")
-        if "," in fields.get("HOST", "") or ("HOST" not in fields and self.version == "1.1"):
-            raise ParsingError("one Host is needed")
-
-    def received(self, data: bytes) -> int:
-        consumed: int = super().received(data)
-        if self.error:
-            self.expect_continue = False  # or waitress asks for the body that it has refused
-        elif self.chunked and (
-            len(self.body_rcv.control_line) > MAX_LINE or len(self.body_rcv.trailer) > MAX_TRAILER
-        ):
-            # waitress has no bound here, and copies all of it with every packet.
-            self.headers_finished = self.completed = True
-            self.error = BadRequest("a chunk without end")
-        return consumed
-
-
-class Task(WSGITask):  # type: ignore[misc]
-    """An answer, after which the connection stays open where its end can be told."""
-
-    def set_close_on_finish(self) -> None:
-        # waitress closes after every answer without Content-Length, but 204, 304 and chunks
-        # have an end of their own (RFC 9112 §6.3); phones would have to do a new handshake.
-        delimited = self.chunked_response or not self.has_body
-        asked = self.request.headers.get("CONNECTION", "").lower() == "close"
-        if self.version != "1.1" or asked or not delimited:
-            super().set_close_on_finish()
-
-
-class Refusal(ErrorTask):  # type: ignore[misc]
-    """The answer to what is not even a request."""
-
-    def execute(self) -> None:
-        self.response_headers.extend(SECURITY.items())
-        super().execute()
-        log_refusal(self.channel.addr[0], self.status)
-
-
-class Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection."""
-
-    parser_class = Parser
-    task_class = Task
-    error_task_class = Refusal
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.unsent_since = 0.0
-        self.unsent_most = 0
-
-    def received(self, data: bytes) -> bool:
-        if self.request is None and data[:1] == TLS_HELLO:
-            self.handle_close()  # https: on this port; waiting for a line would take long
-            return False
-        return bool(super().received(data))
-
-    @property
-    def busy(self) -> bool:
-        """Whether somebody would miss something if it were closed now."""
-        return bool(self.requests or self.total_outbufs_len or self.request)
-
-    def too_slow(self, now: float, limits: Limits) -> bool:
-        """Whether a request has been arriving, or an answer been fetched, for too long."""
-        if self.total_outbufs_len:
-            self.unsent_since = self.unsent_since or now
-            self.unsent_most = max(self.unsent_most, self.total_outbufs_len)
-            since, octets = self.unsent_since, self.unsent_most
-        else:
-            self.unsent_since = self.unsent_most = 0
-            if self.request is None or self.requests:
-                return False
-            since, octets = self.request.born, self.request.body_bytes_received
-        return bool(now > since + limits.head_seconds + octets / limits.slowest)
 
 
 class Server:
@@ -172,6 +66,7 @@ class Server:
         with self._signals():
             try:
                 while not self._stopping:
+                    self._make_room()
                     self._poll(TICK)
                     if time.monotonic() >= next_look:
                         self._close_the_slow()
@@ -200,9 +95,24 @@ class Server:
 
     def _close_the_slow(self) -> None:
         now = time.monotonic()
-        for channel in self._channels():
+        channels = self._channels()
+        for channel in channels:
             if channel.too_slow(now, self._limits):
                 channel.will_close = True
+        # Bodies wait in memory and on the disk before anybody knows who sent them.
+        arrived = sum(channel.arrived for channel in channels)
+        for channel in sorted(channels, key=lambda channel: -channel.arrived):
+            if arrived > BODIES * self._limits.max_body_size:
+                channel.will_close = True
+                arrived -= channel.arrived
+
+    def _make_room(self) -> None:
+        """Close who has sent nothing for longest, so that others can always connect."""
+        if len(self._map) >= self._limits.max_connections:
+            channels = sorted(self._channels(), key=lambda channel: channel.waiting_since)
+            for channel in channels[: len(channels) // 8 + 1]:
+                if channel.waiting_since < inf:
+                    channel.handle_close()
 
     def _drain(self) -> None:
         """Let the answers that were begun reach their clients."""
@@ -240,40 +150,3 @@ class Server:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def listen(host: str, port: int) -> list[socket.socket]:
-    """Sockets bound to every address that *host* has, all on one port; CannotListen."""
-    sockets: list[socket.socket] = []
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, _, _, _, address in dict.fromkeys(found):
-            number = sockets[0].getsockname()[1] if sockets else port
-            sockets.append(_bind(family, (address[0], number, *address[2:])))
-    except OSError as error:
-        for sock in sockets:
-            sock.close()
-        raise CannotListen(_reason(error, f"{host}:{port}")) from error
-    return sockets
-
-
-def _bind(family: int, address: tuple[Any, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # no waiting at a restart
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(address)
-        sock.listen()
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def _reason(error: OSError, where: str) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"{where} is in use by another program"
-    if error.errno == errno.EACCES:
-        return f"{where} may not be used by this user: ports below 1024 are for root"
-    return f"cannot listen on {where}: {error.strerror}"

@@ -1,0 +1,159 @@
+"""waitress' connections, with what they leave to be desired put right.
+
+Here, and in ``Server._poll``, is everything that is not in waitress' documentation: the methods
+that these classes override and the attributes that they read.  tests/test_wire.py holds each of
+them against a real socket, and names the versions for which that is known to be true.
+"""
+
+import re
+import socket
+import time
+from contextlib import suppress
+from math import inf
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import BadRequest
+
+from ..protocol.context import Limits
+from .log import log_refusal
+from .wsgi import SECURITY
+
+LINGER = 5.0  # seconds that a client may go on sending what has been refused
+MAX_LINE = 256  # octets of a chunk's size and extensions
+MAX_TRAILER = 8192
+TLS_HELLO = b"\x16"  # the first octet of a handshake (RFC 8446 §5.1)
+TRANSFER_ENCODING = re.compile(rb"(?im)^transfer-encoding:([^\r\n]*)")
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no annotations
+    """Refuses what a proxy in front could read in another way (RFC 9112 §6.3, §3.2)."""
+
+    error: Any
+
+    def __init__(self, adj: Any) -> None:
+        super().__init__(adj)
+        self.born = time.monotonic()
+
+    def parse_header(self, header_plus: bytes) -> None:
+        codings = TRANSFER_ENCODING.findall(header_plus)  # waitress removes what it understood
+        super().parse_header(header_plus)
+        if self.version not in ("1.0", "1.1"):
+            raise ParsingError("HTTP/1.0 and HTTP/1.1 are spoken here")
+        if codings and (self.version == "1.0" or "CONTENT_LENGTH" in self.headers):
+            raise ParsingError("Transfer-Encoding in HTTP/1.0, or beside a Content-Length")
+        if codings and [coding.strip(b" \t").lower() for coding in codings] != [b"chunked"]:
+            raise ParsingError("Transfer-Encoding can be chunked, once")
+        host = self.headers.get("HOST", "" if self.version == "1.1" else "none")
+        if not host or "," in host:
+            raise ParsingError("one Host is needed")
+
+    def received(self, data: bytes) -> int:
+        consumed: int = super().received(data)
+        if self.error:
+            self.expect_continue = False  # or waitress asks for the body that it has refused
+        elif self.chunked and (
+            len(self.body_rcv.control_line) > MAX_LINE or len(self.body_rcv.trailer) > MAX_TRAILER
+        ):
+            # waitress has no bound here, and copies all of it with every packet.
+            self.headers_finished = self.completed = True
+            self.error = BadRequest("a chunk without end")
+        return consumed
+
+
+class Task(WSGITask):  # type: ignore[misc]
+    """An answer, after which the connection stays open where its end can be told."""
+
+    def set_close_on_finish(self) -> None:
+        # waitress closes after every answer without Content-Length, but 204, 304 and chunks
+        # have an end of their own (RFC 9112 §6.3); phones would have to do a new handshake.
+        delimited = self.chunked_response or not self.has_body
+        asked = self.request.headers.get("CONNECTION", "").lower() == "close"
+        if self.version != "1.1" or asked or not delimited:
+            super().set_close_on_finish()
+
+
+class Refusal(ErrorTask):  # type: ignore[misc]
+    """The answer to what is not even a request."""
+
+    def execute(self) -> None:
+        self.channel.refused = True
+        self.response_headers.extend(SECURITY.items())
+        super().execute()
+        log_refusal(self.channel.addr[0], self.status)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection."""
+
+    parser_class = Parser
+    task_class = Task
+    error_task_class = Refusal
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.idle_since = time.monotonic()
+        self.unsent_since = 0.0  # 0: nothing is
+        self.unsent_most = 0
+        self.refused = False
+        self.lingers_until = 0.0  # 0: it does not
+
+    def received(self, data: bytes) -> bool:
+        if self.lingers_until:
+            return False
+        if self.request is None and data[:1] == TLS_HELLO:
+            self.handle_close()  # https: on this port; waiting for a line would take long
+            return False
+        return bool(super().received(data))
+
+    def service(self) -> None:
+        super().service()
+        self.idle_since = time.monotonic()
+
+    def readable(self) -> bool:
+        return bool(self.lingers_until or super().readable())
+
+    def handle_close(self) -> None:
+        # Closing while a refused request is still arriving would reset the connection, and the
+        # client would never see the answer (RFC 9112 §9.6).
+        if self.refused and self.connected and not self.lingers_until:
+            self.lingers_until = time.monotonic() + LINGER
+            self.will_close = False
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+        else:
+            super().handle_close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody would miss something if it were closed now."""
+        return bool(self.requests or self.total_outbufs_len or self.request)
+
+    @property
+    def waiting_since(self) -> float:
+        """Since when the client could have sent a whole request; infinity while it cannot."""
+        if self.requests or self.total_outbufs_len:
+            return inf
+        return float(self.request.born if self.request else self.idle_since)
+
+    @property
+    def arrived(self) -> int:
+        """Octets of body that are kept for a request that is not complete."""
+        return int(self.request.body_bytes_received) if self.request else 0
+
+    def too_slow(self, now: float, limits: Limits) -> bool:
+        """Whether a request has been arriving, or an answer been fetched, for too long."""
+        if self.lingers_until:
+            return now > self.lingers_until
+        if self.total_outbufs_len:
+            self.unsent_since = self.unsent_since or now
+            self.unsent_most = max(self.unsent_most, self.total_outbufs_len)
+            since, octets = self.unsent_since, self.unsent_most
+        else:
+            self.unsent_since = self.unsent_most = 0
+            if self.request is None or self.requests:
+                return False
+            since, octets = self.request.born, self.arrived
+        return bool(now > since + limits.head_seconds + octets / limits.slowest)
