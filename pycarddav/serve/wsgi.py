@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ..dav.errors import BadRequest, BodyTooLarge, Error, LengthRequired, NotFound
+from ..protocol.bodies import XML_TYPE
 from ..protocol.messages import Request, Response
 from .log import log_request
 
@@ -47,7 +48,7 @@ class Application:
             response = self._serve(request)
         except Error as error:
             request = unread_request(environ)
-            response = Response(error.status, error.headers(), error.body())
+            response = Response(error.status, XML_TYPE | error.headers(), error.body(self._base))
 
         def log(octets: int) -> None:
             seconds = time.perf_counter() - start
