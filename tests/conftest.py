@@ -13,6 +13,7 @@ from pycarddav.protocol.app import App
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Request, Response
 from pycarddav.store import Store
+from pycarddav.store.filesystem import FilesystemStore
 from pycarddav.store.memory import MemoryStore
 
 HOME = "/alice/"
@@ -134,21 +135,21 @@ def condition(response: Response) -> str:
     return error[0].tag
 
 
-def make_store(engine: str, folder) -> Store:
-    """An empty store of this engine."""
-    return {"memory": lambda: MemoryStore()}[engine]()
-
-
-ENGINES = ["memory"]
+ENGINES = {"memory": lambda folder: MemoryStore(), "filesystem": FilesystemStore}
 
 
 @pytest.fixture(params=ENGINES)
-def store(request, tmp_path) -> Store:
+def empty_store(request, tmp_path) -> Store:
     """Every test runs against every engine: what they promise is the same."""
-    store = make_store(request.param, tmp_path / "storage")
-    store.save_home(Home("alice"))
-    store.save_book(AddressBook("alice", "friends", displayname="Friends"))
-    return store
+    return ENGINES[request.param](tmp_path / "storage")
+
+
+@pytest.fixture
+def store(empty_store) -> Store:
+    """Where Alice has a book."""
+    empty_store.save_home(Home("alice"))
+    empty_store.save_book(AddressBook("alice", "friends", displayname="Friends"))
+    return empty_store
 
 
 def anyone(request: Request) -> Principal | None:

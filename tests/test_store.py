@@ -7,16 +7,14 @@ from pycarddav.dav.headers import ANYTHING, Condition
 from pycarddav.dav.xml import XML
 from pycarddav.model import AddressBook, Author, Home
 from pycarddav.store import etag
-from pycarddav.store.filesystem import FilesystemStore
-from pycarddav.store.memory import MemoryStore
 
 ME = Author("alice", "pytest")
 NEW = Condition(if_none_match="*")
 
 
-@pytest.fixture(params=["memory", "filesystem"])
-def store(request, tmp_path):
-    return MemoryStore() if request.param == "memory" else FilesystemStore(tmp_path / "storage")
+@pytest.fixture
+def store(empty_store):
+    return empty_store
 
 
 @pytest.fixture

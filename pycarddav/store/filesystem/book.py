@@ -27,7 +27,7 @@ from .journal import Change, Journal, Replaced
 from .lock import Lock
 from .member import Broken
 from .snapshot import Member, Snapshot, moved
-from .token import EMPTY, Part
+from .token import EMPTY, NOTHING, Part
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Book:
     def changes(self, since: str | None, limit: int | None) -> Changes:
         """As the Store says."""
         try:
-            parts = token.parse(since) if since is not None else token.NOTHING
+            parts = token.parse(since) if since is not None else NOTHING
         except ValueError as error:
             raise InvalidSyncToken("this server never gave out such a token") from error
         snapshot = self.snapshot
@@ -94,15 +94,15 @@ class Book:
         touched: list[str] = []
         above = ""
         for part in parts:
-            if part.state == EMPTY:  # it has nothing there: no journal is needed to say what is
+            changed = self._journal.since(part.seq, part.state) if parts is not NOTHING else None
+            if changed is not None:
+                touched += sorted({name for name in changed if part.holds(name, above)})
+            elif part.state == EMPTY:  # it has nothing there: no journal is needed to say what is
                 last = part.last
                 end = len(snapshot.names) if last is None else bisect_right(snapshot.names, last)
                 touched += snapshot.names[bisect_right(snapshot.names, above) : end]
             elif part.state != snapshot.state:
-                names = self._journal.since(part.state)
-                if names is None:
-                    raise InvalidSyncToken("this book was never in that state")
-                touched += sorted({name for name in names if part.holds(name, above)})
+                raise InvalidSyncToken("this book was never in that state")
             above = part.last or above
         return touched
 

@@ -45,7 +45,7 @@ class Journal:
     def _begin_at(self, seq: int, state: int) -> None:
         self.seq, self.state = seq, state
         # One object, so that a reader never sees the states of one past with the names of another.
-        self._past = _Past(state)
+        self._past = _Past(seq, state)
         self._offset = 0
 
     @property
@@ -119,9 +119,13 @@ class Journal:
         for change in changes:
             self._add(change)
 
-    def since(self, state: int) -> list[str] | None:
-        """The names that changed after the book was last in *state*; None if it never was."""
-        return self._past.since(state)
+    def since(self, seq: int, state: int) -> list[str] | None:
+        """The names that changed after *seq*; None if the book was never in *state*.
+
+        In another journal than the one that counted *seq*, what changed since the first time that
+        the book was in *state*: a client may have put a card into it that is gone again.
+        """
+        return self._past.since(seq, state)
 
     def _replay(self, data: bytes) -> dict[str, str]:
         header, _, rest = data.partition(b"\n")
@@ -172,7 +176,8 @@ class Journal:
 class _Past:
     """The states since the base, 16 octets each, and the names that changed between them."""
 
-    def __init__(self, state: int) -> None:
+    def __init__(self, seq: int, state: int) -> None:
+        self._first = seq
         self._states = bytearray(state.to_bytes(16))
         self._names: list[str] = []
 
@@ -180,12 +185,19 @@ class _Past:
         self._names.append(change.name)
         self._states += change.state.to_bytes(16)  # last: a reader may be looking
 
-    def since(self, state: int) -> list[str] | None:
-        wanted, end = state.to_bytes(16), len(self._states)
-        while (at := self._states.rfind(wanted, 0, end)) >= 0:
-            if at % 16 == 0:
-                return self._names[at // 16 :]
-            end = at + 15
+    def since(self, seq: int, state: int) -> list[str] | None:
+        at = self._find(seq - self._first, state.to_bytes(16))
+        return None if at is None else self._names[at:]
+
+    def _find(self, at: int, state: bytes) -> int | None:
+        """The place of a state: *at*, or else the first one."""
+        if at >= 0 and self._states[at * 16 : at * 16 + 16] == state:
+            return at
+        start = 0
+        while (found := self._states.find(state, start)) >= 0:
+            if found % 16 == 0:
+                return found // 16
+            start = found + 1
         return None
 
 
