@@ -1,13 +1,19 @@
 """The command line as a user meets it: results, errors, exit codes."""
 
+import contextlib
+import io
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
 
 import pytest
 
 from pycarddav import __version__
+from pycarddav.auth import LoginFailed
+from pycarddav.auth.htpasswd import Htpasswd
 from pycarddav.cli import main
 
 
@@ -31,6 +37,25 @@ def cli(capsys):
         return int(code), said.out, said.err
 
     return run
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Put these lines on standard input."""
+
+    def put(*lines):
+        monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+
+    return put
+
+
+@pytest.fixture
+def anna(cli, typed):
+    """A user with an address book."""
+    typed("correct horse")
+    code, _, err = cli("user", "add", "anna", "--password-stdin")
+    assert code == 0, err
+    return "anna"
 
 
 def python(*words, **environment):
@@ -148,3 +173,206 @@ def test_a_reader_that_leaves_early_is_no_traceback():
     command = f"{sys.executable} -m pycarddav config example | head -n 0"
     run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert run.stderr == ""
+
+
+# user
+
+
+def data(home):
+    return home / ".local/share/pycarddav"
+
+
+def logs_in(home, user, password):
+    try:
+        return Htpasswd(data(home) / ".htpasswd").verify(user, password) is not None
+    except LoginFailed:
+        return False
+
+
+def test_a_user_is_added_with_an_address_book(cli, typed, home):
+    typed("correct horse")
+    code, out, err = cli("user", "add", "anna", "--password-stdin")
+    assert (code, out) == (0, "")
+    assert err == "added anna, who has: Contacts\nundo: pycarddav user remove anna\n"
+    assert logs_in(home, "anna", "correct horse")
+    assert cli("user", "list") == (0, "anna\tlog in\tcontacts\n", "")
+
+
+def test_what_undoes_a_command_is_for_the_same_storage(cli, typed, home):
+    typed("correct horse")
+    err = cli("user", "add", "anna", "--password-stdin", "--storage", f"{home}/a b")[2]
+    assert err.endswith(f"undo: pycarddav user remove anna --storage '{home}/a b'\n")
+    assert not data(home).exists()
+
+
+def test_a_user_is_added_once(cli, typed, anna, home):
+    typed("other")
+    assert cli("user", "add", anna, "--password-stdin") == (
+        4,
+        "",
+        "pycarddav: error: there is a user anna already\n",
+    )
+    assert logs_in(home, anna, "correct horse")
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "a:b", "a\n", " a", "a" * 256])
+def test_a_name_that_cannot_be_a_folder_is_refused_and_nothing_is_made(cli, typed, home, name):
+    typed("correct horse")
+    code, _, err = cli("user", "add", "--password-stdin", "--", name)
+    assert code == 2
+    assert err.startswith("pycarddav: error: a user name ")
+    assert list(home.iterdir()) == []
+
+
+def test_a_password_is_never_read_from_a_pipe_by_accident(cli, typed, home):
+    typed("correct horse")
+    assert cli("user", "add", "anna") == (
+        2,
+        "",
+        "pycarddav: error: a password is typed on a terminal, and this is none\n"
+        "hint: --password-stdin\n",
+    )
+    assert list(home.iterdir()) == []
+
+
+def test_an_empty_password_changes_nothing(cli, typed, anna, home):
+    typed("")
+    code, _, err = cli("user", "passwd", anna, "--password-stdin")
+    assert (code, err.splitlines()[0]) == (
+        2,
+        "pycarddav: error: a password cannot be empty or have control characters",
+    )
+    assert logs_in(home, anna, "correct horse")
+
+
+def test_a_password_is_changed(cli, typed, anna, home):
+    typed("battery staple")
+    assert cli("user", "passwd", anna, "--password-stdin")[0] == 0
+    assert logs_in(home, anna, "battery staple")
+    assert not logs_in(home, anna, "correct horse")
+
+
+def test_a_password_is_typed_twice_on_a_terminal(anna, home):
+    code, said = on_a_terminal(["user", "passwd", anna], "battery staple", "battery staple")
+    assert code == 0, said
+    assert "battery" not in said
+    assert logs_in(home, anna, "battery staple")
+    code, said = on_a_terminal(["user", "passwd", anna], "one", "another")
+    assert code == 2
+    assert "pycarddav: error: the passwords are not the same" in said
+    assert logs_in(home, anna, "battery staple")
+
+
+def on_a_terminal(words, *answers):
+    """Run a command on a terminal of its own, with an answer to each question it asks."""
+    terminal, theirs = pty.openpty()
+    command = [sys.executable, "-m", "pycarddav", *words]
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    said = b""
+    for question, answer in enumerate(answers, 1):
+        while len(re.findall(rb": |\[y/N\] ", said)) < question:
+            said += os.read(terminal, 1000)
+        os.write(terminal, f"{answer}\n".encode())
+    with contextlib.suppress(OSError):  # how a terminal ends
+        while more := os.read(terminal, 1000):
+            said += more
+    os.close(terminal)
+    return process.wait(), said.decode()
+
+
+def test_a_removed_user_can_be_added_again_and_has_everything(cli, typed, anna, home):
+    code, _, err = cli("user", "remove", anna)
+    assert code == 0
+    assert f"the address books stay in {data(home)}/anna" in err
+    assert err.endswith("undo: pycarddav user add anna\n")
+    assert cli("user", "list")[1] == "anna\tnot log in\tcontacts\n"
+    assert not logs_in(home, anna, "correct horse")
+    typed("correct horse")
+    assert cli("user", "add", anna, "--password-stdin")[0] == 0
+    assert cli("user", "list")[1] == "anna\tlog in\tcontacts\n"
+
+
+def test_users_as_json(cli, anna, monkeypatch):
+    monkeypatch.setenv("PYCARDDAV_RIGHTS__ADMINS", "anna")
+    assert json.loads(cli("user", "list", "--json")[1]) == {
+        "schema": 1,
+        "users": [{"name": "anna", "login": True, "admin": True, "books": ["contacts"]}],
+    }
+
+
+@pytest.mark.parametrize("words", [["passwd", "zoe", "--password-stdin"], ["remove", "zoe"]])
+def test_a_user_that_does_not_exist_is_exit_3(cli, typed, anna, words):
+    typed("x")
+    assert cli("user", *words) == (3, "", "pycarddav: error: there is no user zoe\n")
+
+
+# book
+
+
+def test_a_book_is_created_listed_and_deleted(cli, anna):
+    code, _, err = cli("book", "create", "anna/work", "--displayname", "Work\tand \x1b[31mmore")
+    assert (code, err) == (0, "created anna/work\nundo: pycarddav book delete anna/work\n")
+    listed = "anna/contacts\t0\tContacts\nanna/work\t0\tWork\ufffdand \ufffd[31mmore\n"
+    assert cli("book", "list") == (0, listed, "")
+    assert cli("book", "list", "anna") == (0, listed, "")
+    assert cli("book", "delete", "anna/work", "--yes")[0] == 0
+    assert cli("book", "list")[1] == "anna/contacts\t0\tContacts\n"
+
+
+def test_books_as_json(cli, anna):
+    assert json.loads(cli("book", "list", "--json")[1]) == {
+        "schema": 1,
+        "books": [{"book": "anna/contacts", "cards": 0, "displayname": "Contacts"}],
+    }
+
+
+def test_a_book_is_not_deleted_without_a_yes(cli, anna):
+    assert cli("book", "delete", "anna/contacts") == (
+        2,
+        "",
+        "pycarddav: error: nothing was deleted\nhint: --yes does not ask\n",
+    )
+    code, said = on_a_terminal(["book", "delete", "anna/contacts"], "n")
+    assert code == 2
+    assert "Delete anna/contacts with 0 cards? [y/N]" in said
+    assert cli("book", "list")[1] == "anna/contacts\t0\tContacts\n"
+    assert on_a_terminal(["book", "delete", "anna/contacts"], "y")[0] == 0
+    assert cli("book", "list")[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["create", "anna/contacts"], 4, "there is an address book anna/contacts already"),
+        (["create", "zoe/work"], 3, "there is no user zoe"),
+        (["create", "anna"], 2, "anna is not of the form USER/BOOK"),
+        (["create", "anna/a/b"], 2, "anna/a/b is not of the form USER/BOOK"),
+        (["create", "anna/contacts/b"], 2, "anna/contacts/b is not of the form USER/BOOK"),
+        (["create", "anna/.b"], 2, "names that begin with a dot are the server's own"),
+        (["create", "anna/.."], 2, "a path has no empty or relative segments"),
+        (["create", "../anna"], 2, "a path has no empty or relative segments"),
+        (["create", "/"], 2, "/ is not of the form USER/BOOK"),
+        (["create", "anna/b\x00"], 2, "a name has no slash and no control characters"),
+        (["create", "anna/" + "b" * 300], 2, "a name has at most 255 octets"),
+        (["delete", "anna/work", "--yes"], 3, "there is no address book anna/work"),
+        (["delete", "anna", "--yes"], 3, "there is no address book anna"),
+        (["list", "zoe"], 3, "zoe has no address books"),
+    ],
+)
+def test_what_cannot_be_done_with_a_book(cli, anna, words, code, message):
+    found, out, err = cli("book", *words)
+    assert (found, out, err.splitlines()[0]) == (code, "", f"pycarddav: error: {message}")
+    assert cli("book", "list")[1] == "anna/contacts\t0\tContacts\n"
+
+
+@pytest.mark.parametrize("words", [["user", "list"], ["book", "list"], ["book", "create", "a/b"]])
+def test_looking_at_a_storage_does_not_make_one(cli, home, words):
+    code, _, err = cli(*words)
+    assert (code, err.splitlines()[0]) == (
+        3,
+        f"pycarddav: error: there is no storage in {data(home)}",
+    )
+    assert list(home.iterdir()) == []

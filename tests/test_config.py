@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pycarddav.config import SCHEMA, ConfigError, Given, Key, example, from_environment, load
-from pycarddav.config.values import folder, names, one_of, path, port, prefix, size
+from pycarddav.config.values import folder, names, one_of, path, port, prefix, size, some_of
 
 ROOT = Path(__file__).parent.parent
 PORT = Key("server", "port")
@@ -85,7 +85,7 @@ def test_the_file_is_looked_for_in_order(home, monkeypatch):
     [
         ("[server]\nprot = 1", '2: [server] unknown key "prot" - did you mean "port"?'),
         ("[server]\nhtpasswd = x", '2: [server] unknown key "htpasswd" - it belongs in [auth]'),
-        ("[auth]\nzzz = x", '2: [auth] unknown key "zzz" - known are htpasswd'),
+        ("[auth]\nzzz = x", '2: [auth] unknown key "zzz" - known are htpasswd, accept'),
         ("\n[sever]", '2: unknown section [sever] - did you mean "server"?'),
         ("port = 1", '1: "port" stands before the first [section]'),
         ("[server]\nport", '2: "port" is neither "key = value" nor "[section]"'),
@@ -97,6 +97,10 @@ def test_the_file_is_looked_for_in_order(home, monkeypatch):
         (
             "[storage]\nfolder = $NO_SUCH/x",
             '2: [storage] folder: "$NO_SUCH/x" needs the variable NO_SUCH, which is not set',
+        ),
+        (
+            "[auth]\naccept = sha1, md4",
+            '2: [auth] accept: "sha1, md4" has "md4", which is not one of des, plain, sha1',
         ),
         ("[log]\nlevel = loud", '2: [log] level: "loud" is not one of debug, info, warning, error'),
     ],
@@ -177,6 +181,8 @@ def test_an_unknown_variable_is_a_warning_unless_others_put_it_there(variable, v
         (folder, "/srv/cards", Path("/srv/cards")),
         (path, "/a/$$b", Path("/a/$b")),
         (one_of("a", "b"), "b", "b"),
+        (some_of("a", "b"), "b,a", ("b", "a")),
+        (some_of("a", "b"), "", ()),
     ],
 )
 def test_values_are_read(read, written, value):

@@ -11,6 +11,8 @@ from typing import NoReturn
 from .console import Exit, Failure, complain
 
 COMMANDS = {
+    "user": "add, list and remove users, change passwords",
+    "book": "create, list and delete address books",
     "config": "show and check the configuration",
     "version": "print the version",
 }

@@ -70,6 +70,14 @@ def show_json(result: Mapping[str, Any]) -> None:
     print(json.dumps({"schema": SCHEMA} | dict(result), indent=2, ensure_ascii=False))
 
 
+def confirmed(question: str) -> bool:
+    """Whether somebody at a terminal says yes; nobody else is asked."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def undo(args: Namespace, *words: str) -> None:
     """Say which command takes back what was just done."""
     note(f"undo: {command(args, *words)}")
@@ -85,7 +93,7 @@ def command(args: Namespace, *words: str) -> str:
 def program() -> list[str]:
     """How this program was called; by its name alone where a shell would find it."""
     called = Path(sys.argv[0])
-    if called.name == "__main__.py":
+    if called.parts[-2:] == ("pycarddav", "__main__.py"):
         return ["python", "-m", "pycarddav"]
     found = str(called.parent) in os.environ.get("PATH", "").split(os.pathsep)
     return ["pycarddav" if found or called.name != "pycarddav" else sys.argv[0]]

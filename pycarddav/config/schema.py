@@ -7,8 +7,9 @@ all come from these dataclasses: one a section, one field a key.
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..auth.passwords import WEAK
 from ..protocol.context import Limits
-from .values import default, folder, names, one_of, path, port, prefix, size, text
+from .values import default, folder, names, one_of, path, port, prefix, size, some_of, text
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,12 @@ class Auth:
         "File with users and passwords, as `pycarddav user` and Apache's htpasswd write it."
         " A relative path starts in the storage folder.",
         "--htpasswd FILE",
+    )
+    accept: tuple[str, ...] = default(
+        "",
+        some_of(*sorted(WEAK)),
+        "Kinds of weak hashes whose users may log in all the same, separated by commas: sha1, des,"
+        " plain ({PLAIN} before a password).",
     )
 
 

@@ -48,6 +48,16 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def some_of(*words: str) -> Callable[[str], tuple[str, ...]]:
+    def read(written: str) -> tuple[str, ...]:
+        for name in names(written):
+            if name not in words:
+                raise ValueError(f'has "{name}", which is not one of {", ".join(words)}')
+        return names(written)
+
+    return read
+
+
 def path(written: str) -> Path:
     """A path, with ``~`` and ``$VARIABLE`` replaced; $XDG_DATA_HOME has the standard's default."""
     home = os.environ.get("XDG_DATA_HOME", "")

@@ -1,0 +1,36 @@
+"""What goes wrong below, as what a command says about it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..auth.accounts import UserExists, UserNotFound
+from ..auth.htpasswd import HtpasswdUnreadable
+from ..auth.names import UserNameRefused
+from ..auth.passwords import PasswordRefused
+from ..dav.errors import BadRequest, Conflict, Error, Forbidden, NotFound
+from .console import Exit, Failure
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Every error that is not a bug, as a Failure."""
+    try:
+        yield
+    except UserNotFound as error:
+        raise Failure(f"there is no user {error}", code=Exit.NOT_FOUND) from error
+    except UserExists as error:
+        raise Failure(f"there is a user {error} already", code=Exit.CONFLICT) from error
+    except (UserNameRefused, PasswordRefused, BadRequest, Forbidden) as error:
+        raise Failure(str(error), code=Exit.USAGE) from error
+    except NotFound as error:
+        raise Failure(str(error), code=Exit.NOT_FOUND) from error
+    except Conflict as error:
+        raise Failure(str(error), code=Exit.CONFLICT) from error
+    except (Error, HtpasswdUnreadable) as error:
+        raise Failure(str(error)) from error
+    except BrokenPipeError:
+        raise  # whoever read our output has left: nothing is wrong
+    except OSError as error:
+        where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        raise Failure(f"{where}{error.strerror or error}") from error

@@ -1,0 +1,99 @@
+"""The first start: a user, a password, an address book, and what to do next."""
+
+import os
+import secrets
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import __version__
+from ..auth import LoginFailed, accounts
+from ..auth.htpasswd import Htpasswd
+from ..auth.names import UserNameRefused, check_name
+from ..config import Loaded
+from ..config.schema import Config
+from ..model import Principal
+from ..serve import site
+from . import storage
+from .references import login_name
+
+# Without what looks alike; 16 of them are 78 bits.
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+@dataclass(frozen=True)
+class Account:
+    """The first user; where there is no terminal, *file* has the password."""
+
+    user: str
+    password: str
+    file: Path | None
+
+
+def wanted(config: Config) -> bool:
+    """Whether a new storage is to get a first user: not where the users are kept elsewhere."""
+    htpasswd = config.auth.htpasswd
+    return htpasswd.parent == config.storage.folder and not htpasswd.exists()
+
+
+def begin(config: Config) -> Account:
+    """Make the storage and its first user, named after whoever is logged in."""
+    storage.begin(config.storage.folder)
+    account = Account(first_user(login_name()), new_password(), _file(config.auth.htpasswd))
+    if account.file:
+        with open(os.open(account.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(f"{account.password}\n")
+    accounts.add_user(config.auth.htpasswd, account.user, account.password)
+    site.app(config).welcome(Principal(account.user))
+    return account
+
+
+def _file(htpasswd: Path) -> Path | None:
+    """None on a terminal, which shows the password once; a log is kept, and read by others."""
+    return None if sys.stdout.isatty() else initial_password(htpasswd)
+
+
+def first_user(login: str) -> str:
+    try:
+        check_name(login)
+    except UserNameRefused:
+        return "user"
+    return login
+
+
+def new_password() -> str:
+    """Random, and fit for being typed on a phone: ``k7vq-3mzt-9hxw-p2cd``."""
+    letters = "".join(secrets.choice(ALPHABET) for _ in range(16))
+    return "-".join(letters[start : start + 4] for start in range(0, 16, 4))
+
+
+def initial_password(htpasswd: Path) -> Path:
+    """Where the first password waits for its owner: hidden, so that it can be nobody's home."""
+    return htpasswd.with_name(storage.INITIAL_PASSWORD)
+
+
+def waiting(htpasswd: Path, user: str) -> Path | None:
+    """The file with the first password, if it is there and the password is this user's."""
+    file = initial_password(htpasswd)
+    with suppress(FileNotFoundError, LoginFailed):
+        if Htpasswd(htpasswd).verify(user, file.read_text().strip()):
+            return file
+    return None
+
+
+def banner(found: Loaded, address: str, account: Account, passwd: str) -> list[str]:
+    """What the first start prints: eight lines at most.  *passwd* changes the password."""
+    password = f"{account.password}   (shown once; change it: {passwd})"
+    if account.file:
+        password = f"in {account.file} until it is changed: {passwd}"
+    return [
+        f"pycarddav {__version__}: address books for your phones",
+        f"Data in {found.config.storage.folder} (created, mode 0700)"
+        f", settings from {found.file or 'built-in defaults'}",
+        f"  Open      {address}",
+        f"  User      {account.user}",
+        f"  Password  {password}",
+        "  Book      Contacts (empty)",
+        "What next: README.md says how phones connect. Ctrl-C stops the server.",
+    ]

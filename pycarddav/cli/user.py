@@ -1,0 +1,131 @@
+"""``pycarddav user``: who may log in."""
+
+import getpass
+import sys
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from ..auth import accounts
+from ..auth.names import check_name
+from ..config import Loaded
+from ..model import Principal
+from ..serve import site
+from . import console, first_run, storage
+from .console import Exit, Failure
+from .failures import failures
+from .options import add_options, loaded
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="add a user, with an address book")
+    passwd = actions.add_parser("passwd", help="change a user's password")
+    remove = actions.add_parser("remove", help="remove a user; the address books stay")
+    listing = actions.add_parser("list", help="list users and their address books")
+    for action in (add, passwd, remove):
+        action.add_argument("user", metavar="USER")
+    for action in (add, passwd):
+        action.add_argument(
+            "--password-stdin", action="store_true", help="read the password from standard input"
+        )
+    add.add_argument("--init", action="store_true", help=storage.INIT)
+    listing.add_argument("--json", action="store_true", help="as one JSON object")
+    for action in (add, passwd, remove, listing):
+        add_options(action, "storage", "auth")
+
+
+def run(args: Namespace) -> int:
+    found = loaded(args)
+    with failures():
+        ACTIONS[args.action](args, found)
+    return Exit.OK
+
+
+def add(args: Namespace, found: Loaded) -> None:
+    folder, htpasswd = found.config.storage.folder, found.config.auth.htpasswd
+    check_name(args.user)
+    new = storage.is_new(found, init=args.init)
+    storage.check_access(folder)
+    password = _new_password(args)
+    if new:
+        storage.begin(folder)
+    accounts.add_user(htpasswd, args.user, password)
+    app = site.app(found.config)
+    app.welcome(Principal(args.user))
+    books = ", ".join(book.displayname or book.name for book in app.store.books(args.user))
+    console.note(f"added {args.user}, who has: {books}")
+    console.undo(args, "user", "remove", args.user)
+
+
+def passwd(args: Namespace, found: Loaded) -> None:
+    htpasswd = found.config.auth.htpasswd
+    if args.user not in accounts.users(htpasswd):
+        raise accounts.UserNotFound(args.user)
+    password = _new_password(args)
+    first = first_run.waiting(htpasswd, args.user)
+    accounts.set_password(htpasswd, args.user, password)
+    if first:
+        first.unlink(missing_ok=True)
+    console.note(f"changed the password of {args.user}")
+
+
+def remove(args: Namespace, found: Loaded) -> None:
+    htpasswd = found.config.auth.htpasswd
+    first = first_run.waiting(htpasswd, args.user)
+    accounts.remove_user(htpasswd, args.user)
+    if first:
+        first.unlink(missing_ok=True)
+    home = found.config.storage.folder / args.user
+    console.note(f"removed {args.user}, who can no longer log in; the address books stay in {home}")
+    console.undo(args, "user", "add", args.user)
+
+
+def listing(args: Namespace, found: Loaded) -> None:
+    storage.require(found)
+    users = _users(found)
+    if args.json:
+        console.show_json({"users": users})
+        return
+    console.table(
+        ["user", "may", "books"],
+        [[user["name"], _may(user), " ".join(user["books"])] for user in users],
+    )
+
+
+ACTIONS = {"add": add, "passwd": passwd, "remove": remove, "list": listing}
+
+
+def _users(found: Loaded) -> list[dict[str, Any]]:
+    """Everyone who may log in, and everyone else who has a home."""
+    store = site.store(found.config)
+    names = accounts.users(found.config.auth.htpasswd)
+    return [
+        {
+            "name": name,
+            "login": name in names,
+            "admin": name in found.config.rights.admins,
+            "books": [book.name for book in store.books(name)],
+        }
+        for name in dict.fromkeys([*names, *store.owners()])
+    ]
+
+
+def _may(user: dict[str, Any]) -> str:
+    if not user["login"]:
+        return "not log in"
+    return "everything" if user["admin"] else "log in"
+
+
+def _new_password(args: Namespace) -> str:
+    """A password from standard input, or typed twice; never from the command line."""
+    if args.password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    elif not sys.stdin.isatty():
+        raise Failure(
+            "a password is typed on a terminal, and this is none", "--password-stdin", Exit.USAGE
+        )
+    else:
+        password = getpass.getpass(f"Password for {args.user}: ")
+        if getpass.getpass("Once more: ") != password:
+            raise Failure("the passwords are not the same", code=Exit.USAGE)
+    return password
