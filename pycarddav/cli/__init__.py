@@ -11,6 +11,7 @@ from typing import NoReturn
 from .console import Exit, Failure, complain
 
 COMMANDS = {
+    "serve": "run the server",
     "user": "add, list and remove users, change passwords",
     "book": "create, list and delete address books",
     "config": "show and check the configuration",

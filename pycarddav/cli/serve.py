@@ -1,0 +1,108 @@
+"""``pycarddav serve``."""
+
+import ipaddress
+import os
+import signal
+import socket
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..auth import accounts
+from ..config import Loaded
+from ..config.schema import Config
+from ..serve import log, site
+from ..serve.sockets import CannotListen, listen
+from ..serve.waitress import Server
+from . import check, console, first_run, storage
+from .console import Exit, Failure
+from .failures import failures
+from .options import add_options, loaded
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_options(parser, "server", "storage", "auth")
+    parser.add_argument("--init", action="store_true", help=storage.INIT)
+    parser.add_argument(
+        "--check", action="store_true", help="try everything out with throw-away data, and end"
+    )
+
+
+def run(args: Namespace) -> int:
+    found = loaded(args)
+    if args.check:
+        return check.run(found.config)
+    with failures(), stoppable():
+        start(args, found).run()
+    return Exit.OK
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """SIGTERM is an orderly end from the beginning on, not only once the server runs."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.OK))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def start(args: Namespace, found: Loaded) -> Server:
+    """A server that is bound and has said where; Failure, and then nothing was created."""
+    config = found.config
+    new = storage.is_new(found, init=args.init)
+    storage.check_access(config.storage.folder)
+    first = new and first_run.wanted(config)
+    if not first:
+        check_users(config)
+    probe(config)
+    if os.geteuid() == 0:
+        console.warn("running as root; a user of its own is safer")
+    log.set_up(config.log.level)
+    account = first_run.begin(config) if first else None
+    if new:
+        storage.begin(config.storage.folder)
+    server = site.server(config)
+    address = url(*server.address, config.server.base_path)
+    lines = [address]
+    if account:
+        passwd = console.command(args, "user", "passwd", account.user)
+        lines = first_run.banner(found, address, account, passwd)
+    print("\n".join(lines), flush=True)
+    return server
+
+
+def check_users(config: Config) -> None:
+    """Failure unless there is somebody to be served; on this machine alone, a warning."""
+    htpasswd = config.auth.htpasswd
+    if not htpasswd.exists():
+        raise Failure(f"there are no users: {htpasswd} does not exist", "pycarddav user add NAME")
+    if accounts.users(htpasswd):
+        return
+    if not is_loopback(config.server.host):
+        raise Failure(
+            f"there are no users in {htpasswd}: nobody beyond this machine is to be served",
+            "pycarddav user add NAME",
+            Exit.USAGE,
+        )
+    console.warn(f"there are no users in {htpasswd}: nobody can log in")
+
+
+def probe(config: Config) -> None:
+    """CannotListen before anything was created, rather than after."""
+    try:
+        for sock in listen(config.server.host, config.server.port):
+            sock.close()
+    except CannotListen as error:
+        raise Failure(str(error), "--port takes another one", Exit.CONFLICT) from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach *host*."""
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found)
+
+
+def url(host: str, port: int, base: str) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{base}/"
