@@ -15,11 +15,17 @@ def serving(serve, limits=None, **options):
     """The address of a server that answers with *serve*."""
     limits = limits or Limits()
     application = Application(serve, max_body=limits.max_body_size)
-    server = Server(application, "127.0.0.1", 0, limits, **options)
+    with running(Server(application, "127.0.0.1", 0, limits, **options)) as server:
+        yield server.address
+
+
+@contextmanager
+def running(server):
+    """*server*, in a thread of its own."""
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        yield server.address
+        yield server
     finally:
         server.stop()
         thread.join(20)
@@ -35,8 +41,10 @@ def echo(request):
 class Client:
     """One connection."""
 
-    def __init__(self, address, timeout=10):
+    def __init__(self, address, timeout=10, tls=None):
         self.socket = socket.create_connection(address, timeout)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.file = self.socket.makefile("rb")
 
     def __enter__(self):

@@ -1,10 +1,11 @@
 """waitress, from the first connection to the last answer."""
 
+import logging
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from math import inf
 from types import FrameType
@@ -17,31 +18,58 @@ from waitress.task import ThreadedTaskDispatcher
 from ..protocol.context import Limits
 from .connection import Channel
 from .sockets import listen
+from .tls import Certificate, CertificateUnusable, opener
 
 THREADS = 8
 GRACE = 10.0  # seconds that answers may take after the signal to stop
 TICK = 1.0  # seconds between two looks for connections that are too slow
 BODIES = 8  # as many bodies of the largest size may be arriving at once
-STOP = (signal.SIGTERM, signal.SIGINT)
+
+log = logging.getLogger(__name__)
 
 
 class Server:
-    """Serves a WSGI *application*; *address* is where, in truth.  CannotListen."""
+    """Serves a WSGI *application*; *address* is where, in truth.  CannotListen.
+
+    SIGHUP makes it read the certificate again.
+    """
 
     def __init__(
-        self, application: Callable[..., Any], host: str, port: int, limits: Limits
+        self,
+        application: Callable[..., Any],
+        host: str,
+        port: int,
+        limits: Limits,
+        certificate: Certificate | None = None,
     ) -> None:
         self._limits = limits
         self._map: dict[int, Any] = {}
         self._stopping = 0
+        self._hung_up = False
+        self._certificates: list[Certificate] = []
+        self._listeners: list[Any] = []
+        self._dispatcher = ThreadedTaskDispatcher()
         sockets = listen(host, port)
         self.address: tuple[str, int] = sockets[0].getsockname()[:2]
-        self._dispatcher = ThreadedTaskDispatcher()
+        self.add(application, sockets, certificate)
         self._dispatcher.set_thread_count(THREADS)
-        self._listeners = [self._serve(application, sock) for sock in sockets]
 
-    def _serve(self, application: Callable[..., Any], sock: socket.socket) -> Any:
-        listener = create_server(
+    def add(
+        self,
+        application: Callable[..., Any],
+        sockets: Iterable[socket.socket],
+        certificate: Certificate | None = None,
+    ) -> None:
+        """Serve *application* on these as well."""
+        if certificate:
+            self._certificates.append(certificate)
+        for sock in sockets:
+            listener = self._listener(application, sock, "https" if certificate else "http")
+            listener.channel_class = opener(certificate) if certificate else Channel
+            self._listeners.append(listener)
+
+    def _listener(self, application: Callable[..., Any], sock: socket.socket, scheme: str) -> Any:
+        return create_server(
             application,
             map=self._map,
             _dispatcher=self._dispatcher,
@@ -56,9 +84,8 @@ class Server:
             max_request_body_size=self._limits.max_body_size + 1,  # the first size refused
             max_request_header_size=self._limits.max_head_size,
             server_name=self.address[0],
+            url_scheme=scheme,
         )
-        listener.channel_class = Channel
-        return listener
 
     def run(self) -> None:
         """Serve until :meth:`stop`, SIGTERM or Ctrl-C; answers that were begun are finished."""
@@ -68,6 +95,9 @@ class Server:
                 while not self._stopping:
                     self._make_room()
                     self._poll(TICK)
+                    if self._hung_up:
+                        self._hung_up = False
+                        self._reload()
                     if time.monotonic() >= next_look:
                         self._close_the_slow()
                         next_look = time.monotonic() + TICK
@@ -82,6 +112,15 @@ class Server:
         """
         self._stopping += 1
         self._wake()
+
+    def _reload(self) -> None:
+        for certificate in self._certificates:
+            try:
+                certificate.reload()
+            except CertificateUnusable as error:
+                log.error("%s; the certificate stays as it was", error)
+            else:
+                log.info("the certificate was read again")
 
     def _poll(self, seconds: float) -> None:
         wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
@@ -136,15 +175,20 @@ class Server:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT stop the server, if this thread may say so."""
+        """SIGTERM and SIGINT stop the server, SIGHUP reloads, if this thread may say so."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
         def handle(number: int, frame: FrameType | None) -> None:
-            self.stop()
+            if number == signal.SIGHUP:
+                self._hung_up = True
+                self._wake()
+            else:
+                self.stop()
 
-        before = {number: signal.signal(number, handle) for number in STOP}
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        before = {number: signal.signal(number, handle) for number in numbers}
         try:
             yield
         finally:
