@@ -111,6 +111,17 @@ class UnsupportedMediaType(Error):
     status = 415
 
 
+class RangeNotSatisfiable(Error):
+    status = 416
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"there are {size} octets")
+        self.size = size
+
+    def headers(self) -> dict[str, str]:
+        return {"Content-Range": f"bytes */{self.size}"}
+
+
 class TooManyRequests(Error):
     """Too many wrong passwords (RFC 6585 §4): *seconds* have to pass before the next try."""
 

@@ -2,7 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import formatdate, parsedate_to_datetime
 from typing import Literal
+from urllib.parse import quote
 
 Depth = Literal["0", "1", "infinity"]
 
@@ -14,16 +17,35 @@ _SUFFIX = re.compile(r"[-;]gzip$")  # put there by compressing proxies
 
 @dataclass(frozen=True)
 class Condition:
-    """If-Match and If-None-Match (RFC 9110 §13.1): which current state allows the change."""
+    """What must be true of the target for a request to be carried out (RFC 9110 §13.1).
+
+    An *etag* of None is that of no resource; without *modified* (seconds since the epoch) dates
+    say nothing.
+    """
 
     if_match: str | None = None
     if_none_match: str | None = None
+    if_modified_since: int | None = None
+    if_unmodified_since: int | None = None
 
-    def holds(self, etag: str | None) -> bool:
-        """Whether the change may go ahead when the current etag is *etag* (None: no resource)."""
-        if self.if_match is not None and not matches(self.if_match, etag):
-            return False
-        return self.if_none_match is None or not matches(self.if_none_match, etag)
+    def holds(self, etag: str | None, modified: float | None = None) -> bool:
+        """Whether a change of the resource may go ahead."""
+        there = self.if_none_match is not None and matches(self.if_none_match, etag)
+        return self.allows(etag, modified) and not there
+
+    def allows(self, etag: str | None, modified: float | None = None) -> bool:
+        """Whether the resource is still the one that the client means (§13.2.2, steps 1 and 2)."""
+        if self.if_match is not None:
+            return matches(self.if_match, etag)
+        since = self.if_unmodified_since
+        return since is None or modified is None or int(modified) <= since
+
+    def is_known(self, etag: str, modified: float) -> bool:
+        """Whether the client has the newest state already (§13.2.2, steps 3 and 4)."""
+        if self.if_none_match is not None:
+            return matches(self.if_none_match, etag)
+        since = self.if_modified_since
+        return since is not None and int(modified) <= since
 
 
 ANYTHING = Condition()
@@ -51,3 +73,46 @@ def depth(value: str | None, default: Depth) -> Depth:
         case "infinity":
             return "infinity"
     raise ValueError(f"Depth: {value}")
+
+
+def http_date(seconds: float) -> str:
+    """A moment as HTTP writes it (RFC 9110 §5.6.7)."""
+    return formatdate(seconds, usegmt=True)
+
+
+def seconds(value: str | None) -> int | None:
+    """The moment that a header names; None for what is no date, which is to be ignored."""
+    try:
+        date = parsedate_to_datetime(value or "")
+        # asctime() names no zone, and means UTC.
+        return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
+# Numbers of more digits than any size are as good as none.
+_BYTE_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.ASCII | re.IGNORECASE)
+
+
+def byte_range(value: str | None, size: int) -> range | None:
+    """Which of *size* octets a Range header asks for (RFC 9110 §14.1.2); empty: none there are.
+
+    None when it is not a single range of octets: then it is ignored.
+    """
+    match = _BYTE_RANGE.fullmatch(value or "")
+    if match is None or match[1] == match[2] == "":
+        return None
+    if not match[1]:
+        return range(max(0, size - int(match[2])), size)
+    first = int(match[1])
+    last = int(match[2]) if match[2] else size - 1
+    if match[2] and last < first:
+        return None
+    return range(first, min(last + 1, size))
+
+
+def attachment(filename: str) -> str:
+    """A Content-Disposition that saves under this name (RFC 6266), whatever is in it."""
+    name = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]', "_", filename).strip(" .") or "_"
+    plain = name.encode("ascii", "replace").decode().replace("?", "_")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

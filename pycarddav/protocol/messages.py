@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ..dav.headers import Condition
+from ..dav.headers import Condition, seconds
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,12 @@ class Request:
     @property
     def condition(self) -> Condition:
         """What the client says must hold of the target for the request to be carried out."""
-        return Condition(self.header("if-match"), self.header("if-none-match"))
+        return Condition(
+            self.header("if-match"),
+            self.header("if-none-match"),
+            seconds(self.header("if-modified-since")),
+            seconds(self.header("if-unmodified-since")),
+        )
 
 
 @dataclass(frozen=True)

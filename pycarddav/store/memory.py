@@ -83,9 +83,7 @@ class MemoryStore:
         with self._lock:
             kept = self._kept(book)
             old, old_uid = kept.cards.get(name, (None, None))
-            current = old.etag if old else None
-            if not condition.holds(current):
-                raise PreconditionFailed("the card is not as you think", current)
+            self._check(condition, old)
             if old and not same_uid(uid, old_uid):
                 raise UidConflict(old.path)
             for other, (card, theirs) in kept.cards.items():
@@ -101,9 +99,7 @@ class MemoryStore:
             kept = self._kept(entry.book)
             if entry.name not in kept.cards:
                 raise NotFound("no such card")
-            current = kept.cards[entry.name][0].etag
-            if not condition.holds(current):
-                raise PreconditionFailed("the card is not as you think", current)
+            self._check(condition, kept.cards[entry.name][0])
             del kept.cards[entry.name]
             kept.log.append(entry.name)
 
@@ -131,6 +127,12 @@ class MemoryStore:
             return self._books[book.owner, book.name]
         except KeyError:
             raise NotFound("no such book") from None
+
+    @staticmethod
+    def _check(condition: Condition, current: Entry | None) -> None:
+        etag, modified = (current.etag, current.modified) if current else (None, None)
+        if not condition.holds(etag, modified):
+            raise PreconditionFailed("the card is not as you think", etag)
 
     @staticmethod
     def _token(kept: _Book, position: int | None = None) -> str:

@@ -1,5 +1,15 @@
 """The HTTP methods, one module each: ``(resource, ctx) -> Response``."""
 
-from . import delete, get, mkcol, options, propfind, proppatch, put, report
+from . import delete, front_page, get, mkcol, options, propfind, proppatch, put, report
 
-__all__ = ["delete", "get", "mkcol", "options", "propfind", "proppatch", "put", "report"]
+__all__ = [
+    "delete",
+    "front_page",
+    "get",
+    "mkcol",
+    "options",
+    "propfind",
+    "proppatch",
+    "put",
+    "report",
+]

@@ -1,10 +1,10 @@
 """WebDAV (RFC 4918 §15)."""
 
 from dataclasses import replace
-from email.utils import formatdate
 from typing import TypeVar
 from xml.etree.ElementTree import Element
 
+from ...dav.headers import http_date
 from ...dav.names import CARDDAV, DAV
 from ...dav.xml import XML, E, join
 from ...model import AddressBook, Entry, Home, Principal, PrincipalCollection, Resource, Root
@@ -73,4 +73,4 @@ def getcontenttype(entry: Entry, ctx: Context) -> str:
 
 @prop(DAV.getlastmodified, on=Entry)
 def getlastmodified(entry: Entry, ctx: Context) -> str:
-    return formatdate(entry.modified, usegmt=True)
+    return http_date(entry.modified)

@@ -304,6 +304,6 @@ def _partly(parts: tuple[Part, ...], sent: list[str], snapshot: Snapshot) -> tup
 
 def check(condition: Condition, current: Member | None) -> None:
     """PreconditionFailed when the condition does not hold."""
-    etag = current.etag if current else None
-    if not condition.holds(etag):
+    etag, modified = (current.etag, current.mtime / 1e9) if current else (None, None)
+    if not condition.holds(etag, modified):
         raise PreconditionFailed("the card is not as you think", etag)
