@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pycarddav.config import SCHEMA, ConfigError, Given, Key, example, from_environment, load
-from pycarddav.config.values import folder, names, one_of, path, port, prefix, size, some_of
+from pycarddav.config.values import absolute, file, names, one_of, path, port, prefix, size, some_of
 
 ROOT = Path(__file__).parent.parent
 PORT = Key("server", "port")
@@ -178,7 +178,8 @@ def test_an_unknown_variable_is_a_warning_unless_others_put_it_there(variable, v
         (prefix, "/", ""),
         (prefix, "/contacts/", "/contacts"),
         (prefix, "/a/b", "/a/b"),
-        (folder, "/srv/cards", Path("/srv/cards")),
+        (absolute, "/srv/cards", Path("/srv/cards")),
+        (file, "", None),
         (path, "/a/$$b", Path("/a/$b")),
         (one_of("a", "b"), "b", "b"),
         (some_of("a", "b"), "b,a", ("b", "a")),

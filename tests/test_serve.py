@@ -3,7 +3,9 @@
 import os
 import pty
 import re
+import shutil
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -298,3 +300,39 @@ def test_root_leaves_no_files_in_somebody_elses_storage(home, refused):
     assert (code, hint.split(" -u ")[0]) == (2, "run this as its owner: sudo")
     assert error.startswith(f"{home}/disk belongs to ")
     assert list(Path(home / "disk").iterdir()) == []
+
+
+def test_a_storage_that_everybody_can_read_is_refused(data, refused):
+    add_user("anna")
+    data.chmod(0o755)
+    where = f"{data} is open to every user of this machine"
+    assert refused("serve") == (1, where, f"chmod 700 {data}")
+
+
+def test_a_certificate_that_cannot_be_used_is_found_before_anything_is_created(
+    home, refused, monkeypatch
+):
+    monkeypatch.setenv("PYCARDDAV_SERVER__KEY", f"{home}/key.pem")
+    message = "[server] key is of no use without [server] certificate"
+    assert refused("serve") == (1, message, "")
+    monkeypatch.setenv("PYCARDDAV_SERVER__CERTIFICATE", f"{home}/cert.pem")
+    assert refused("serve") == (1, f"{home}/cert.pem: No such file or directory", "")
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="certificates need openssl")
+def test_with_a_certificate_the_address_is_https(home, monkeypatch):
+    certificate, key = str(home / "cert.pem"), str(home / "key.pem")
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=x"]
+    command = ["openssl", "req", "-x509", "-nodes", *kind, "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    monkeypatch.setenv("PYCARDDAV_SERVER__CERTIFICATE", certificate)
+    monkeypatch.setenv("PYCARDDAV_SERVER__KEY", key)
+    with served() as server:
+        server.read("Open")
+        port = int(re.search(r"https://127\.0\.0\.1:(\d+)/", server.lines[-1])[1])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(certificate)
+        context.check_hostname = False
+        with socket.create_connection(("127.0.0.1", port), LONGEST) as plain:
+            context.wrap_socket(plain).close()

@@ -62,7 +62,7 @@ def serving(config: Config) -> Iterator["Phone"]:
     """A client of a server that runs as long as the block."""
     password = new_password()
     accounts.add_user(config.auth.htpasswd, USER, password)
-    server = site.server(config)
+    server = site.server(config, None)
     thread = threading.Thread(target=server.run)
     thread.start()
     connection = http.client.HTTPConnection(*server.address, timeout=SECONDS)

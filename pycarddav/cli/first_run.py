@@ -38,8 +38,7 @@ def wanted(config: Config) -> bool:
 
 
 def begin(config: Config) -> Account:
-    """Make the storage and its first user, named after whoever is logged in."""
-    storage.begin(config.storage.folder)
+    """Make the first user, named after whoever is logged in, with an address book."""
     account = Account(first_user(login_name()), new_password(), _file(config.auth.htpasswd))
     if account.file:
         with open(os.open(account.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

@@ -18,6 +18,7 @@ from ..serve.waitress import Server
 from . import check, console, first_run, storage
 from .console import Exit, Failure
 from .failures import failures
+from .first_run import Account
 from .options import add_options, loaded
 
 
@@ -50,27 +51,34 @@ def stoppable() -> Iterator[None]:
 
 def start(args: Namespace, found: Loaded) -> Server:
     """A server that is bound and has said where; Failure, and then nothing was created."""
-    config = found.config
+    config, folder = found.config, found.config.storage.folder
     new = storage.is_new(found, init=args.init)
-    storage.check_access(config.storage.folder)
+    storage.check_access(folder)
     first = new and first_run.wanted(config)
+    if not new:
+        storage.check_private(folder)
     if not first:
         check_users(config)
+    certificate = site.certificate(config)
     probe(config)
     if os.geteuid() == 0:
         console.warn("running as root; a user of its own is safer")
     log.set_up(config.log.level)
-    account = first_run.begin(config) if first else None
     if new:
-        storage.begin(config.storage.folder)
-    server = site.server(config)
-    address = url(*server.address, config.server.base_path)
-    lines = [address]
-    if account:
-        passwd = console.command(args, "user", "passwd", account.user)
-        lines = first_run.banner(found, address, account, passwd)
-    print("\n".join(lines), flush=True)
+        storage.begin(folder)
+    account = first_run.begin(config) if first else None
+    server = site.server(config, certificate)
+    address = url("https" if certificate else "http", *server.address, config.server.base_path)
+    print("\n".join(banner(args, found, address, account)), flush=True)
     return server
+
+
+def banner(args: Namespace, found: Loaded, address: str, account: Account | None) -> list[str]:
+    """The address; the first time, what else there is to know."""
+    if not account:
+        return [address]
+    passwd = console.command(args, "user", "passwd", account.user)
+    return first_run.banner(found, address, account, passwd)
 
 
 def check_users(config: Config) -> None:
@@ -104,5 +112,5 @@ def is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found)
 
 
-def url(host: str, port: int, base: str) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}{base}/"
+def url(scheme: str, host: str, port: int, base: str) -> str:
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{base}/"

@@ -97,6 +97,12 @@ def check_access(folder: Path) -> None:
         )
 
 
+def check_private(folder: Path) -> None:
+    """Failure where everybody who has an account on this machine could read the contacts."""
+    if folder.stat().st_mode & 0o007:
+        raise Failure(f"{folder} is open to every user of this machine", f"chmod 700 {folder}")
+
+
 def _user_name(uid: int) -> str:
     try:
         return getpwuid(uid).pw_name

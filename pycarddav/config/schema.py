@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..auth.passwords import WEAK
 from ..protocol.context import Limits
-from .values import default, folder, names, one_of, path, port, prefix, size, some_of, text
+from .values import absolute, default, file, names, one_of, path, port, prefix, size, some_of, text
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,13 @@ class Server:
         "--host ADDRESS",
     )
     port: int = default("5236", port, "0 takes any free port.", "--port NUMBER")
+    certificate: Path | None = default(
+        "",
+        file,
+        "TLS certificate with its chain, in PEM: the server then speaks https only. SIGHUP reads"
+        " it again.",
+    )
+    key: Path | None = default("", file, "The certificate's key, if it is in a file of its own.")
     base_path: str = default(
         "", prefix, "Path under which a proxy publishes the server, such as /contacts."
     )
@@ -40,7 +47,7 @@ class Storage:
 
     folder: Path = default(
         "$XDG_DATA_HOME/pycarddav",
-        folder,
+        absolute,
         "One folder is everything: a copy of it is a complete backup. ~ and $VARIABLES are"
         " replaced; XDG_DATA_HOME is ~/.local/share where it is not set.",
         "--storage FOLDER",

@@ -72,11 +72,16 @@ def path(written: str) -> Path:
         raise ValueError("needs a home directory") from None
 
 
-def folder(written: str) -> Path:
+def absolute(written: str) -> Path:
     found = path(written)
     if not found.is_absolute():
         raise ValueError("is not an absolute path")
     return found
+
+
+def file(written: str) -> Path | None:
+    """An absolute path, or none."""
+    return absolute(written) if written else None
 
 
 def prefix(written: str) -> str:

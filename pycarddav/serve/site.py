@@ -7,6 +7,7 @@ from ..protocol.app import App
 from ..protocol.context import Limits
 from ..store import Store
 from ..store.filesystem import FilesystemStore
+from .tls import Certificate, CertificateUnusable
 from .waitress import Server
 from .wsgi import Application
 
@@ -26,8 +27,16 @@ def app(config: Config) -> App:
     return App(store(config), Basic([users]), limits(config), config.server.base_path)
 
 
-def server(config: Config) -> Server:
+def certificate(config: Config) -> Certificate | None:
+    """What to encrypt with, if this server is to do it itself; CertificateUnusable."""
+    chain, key = config.server.certificate, config.server.key
+    if key and not chain:
+        raise CertificateUnusable("[server] key is of no use without [server] certificate")
+    return Certificate(chain, key) if chain else None
+
+
+def server(config: Config, certificate: Certificate | None) -> Server:
     """Bound, and ready to run; CannotListen, HtpasswdUnreadable."""
-    served = app(config)
+    served, where = app(config), config.server
     application = Application(served.serve, served.base, served.limits.max_body_size)
-    return Server(application, config.server.host, config.server.port, served.limits)
+    return Server(application, where.host, where.port, served.limits, certificate)
