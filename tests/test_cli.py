@@ -6,15 +6,19 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from pycarddav import __version__
 from pycarddav.auth import LoginFailed
 from pycarddav.auth.htpasswd import Htpasswd
-from pycarddav.cli import main
+from pycarddav.cli import main, parser
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -173,6 +177,19 @@ def test_a_reader_that_leaves_early_is_no_traceback():
     command = f"{sys.executable} -m pycarddav config example | head -n 0"
     run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert run.stderr == ""
+
+
+def examples():
+    """The commands that the documentation shows."""
+    for page in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md"]:
+        text = page.read_text() if page.exists() else ""
+        yield from re.findall(r"^\$ pycarddav (.*)$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", sorted(set(examples())))
+def test_the_documentation_shows_commands_that_exist(line):
+    words = shlex.split(line)
+    assert parser(words).parse_args(words).command == words[0]
 
 
 # user

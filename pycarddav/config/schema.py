@@ -23,7 +23,7 @@ class Server:
         " 0.0.0.0 is every IPv4 address, :: every address.",
         "--host ADDRESS",
     )
-    port: int = default("5236", port, "0 takes any free port.", "--port NUMBER")
+    port: int = default("5236", port, "Port to listen on; 0 takes any free one.", "--port NUMBER")
     certificate: Path | None = default(
         "",
         file,
@@ -62,7 +62,7 @@ class Auth:
         ".htpasswd",
         path,
         "File with users and passwords, as `pycarddav user` and Apache's htpasswd write it."
-        " A relative path starts in the storage folder.",
+        " A relative path starts in the storage folder (on the command line: where you are).",
         "--htpasswd FILE",
     )
     accept: tuple[str, ...] = default(
