@@ -70,7 +70,11 @@ class Home:
 
 @dataclass(frozen=True)
 class AddressBook:
-    """An address book collection (RFC 6352 §5.2).  *token* names the state of its cards."""
+    """An address book collection (RFC 6352 §5.2).
+
+    *token* names the state of its cards, *revision* that of their properties; *size* is theirs
+    together, in octets.  *language* is the xml:lang of the description.
+    """
 
     owner: str
     name: str
@@ -78,6 +82,9 @@ class AddressBook:
     displayname: str | None = None
     description: str | None = None
     dead: Dead = ()
+    language: str | None = None
+    revision: str = ""
+    size: int = 0
 
     @cached_property
     def path(self) -> str:
@@ -96,6 +103,7 @@ class Entry:
     etag: str
     size: int
     modified: float
+    dead: Dead = field(default=(), repr=False)
 
     @property
     def path(self) -> str:
@@ -145,6 +153,23 @@ class Unmappable:
 Collection = Root | PrincipalCollection | Principal | Home | AddressBook
 Resource = Collection | Entry
 Unmapped = UnmappedBook | UnmappedCard | Unmappable
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A write lock (RFC 4918 §6, §7) on what is, or will be, at the path *root*.
+
+    *deep* is Depth infinity, *principal* who made it, *owner* the element in which the client says
+    whose it is, *expires* in seconds since the epoch.
+    """
+
+    token: str
+    root: str
+    deep: bool
+    exclusive: bool
+    principal: str
+    owner: XML
+    expires: float
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """What every engine promises, in the words of pycarddav/store/__init__.py."""
 
+from dataclasses import replace
+
 import pytest
 
 from pycarddav.dav.errors import InvalidSyncToken, NotFound, PreconditionFailed, UidConflict
 from pycarddav.dav.headers import ANYTHING, Condition
 from pycarddav.dav.xml import XML
-from pycarddav.model import AddressBook, Author, Home
+from pycarddav.model import AddressBook, Author, Home, Lock
 from pycarddav.store import etag
 
 ME = Author("alice", "pytest")
@@ -234,6 +236,240 @@ def test_a_delete_happens_only_if_its_condition_holds(store, book, put):
     assert contents(store, store.book("alice", "friends")) == {}
     with pytest.raises(NotFound):
         store.delete(entry, ANYTHING, ME)
+
+
+# Properties of cards, and what moves
+
+DEAD = (("{urn:x}y", XML("<y xmlns='urn:x'>&lt;é</y>")),)
+
+
+@pytest.fixture
+def work(store, book):
+    store.save_book(AddressBook("alice", "work"))
+    return store.book("alice", "work")
+
+
+def dead(store, book):
+    return {entry.name: entry.dead for entry in store.entries(book)}
+
+
+def again(store, book):
+    return store.book(book.owner, book.name)
+
+
+def test_a_card_keeps_its_properties_through_a_put_and_not_through_a_delete(store, book, put):
+    entry, _ = put("a.vcf")
+    put("b.vcf")
+    before = again(store, book)
+    store.save_entry(replace(entry, dead=DEAD))
+    assert dead(store, book) == {"a.vcf": DEAD, "b.vcf": ()}
+    assert (again(store, book).revision, again(store, book).token) != (
+        before.revision,
+        before.token,
+    )
+    assert put("a.vcf", "two")[0].dead == DEAD
+    assert [card.dead for card in store.cards(book, ["a.vcf"])] == [DEAD]
+    store.save_book(replace(book, displayname="Other"))
+    assert dead(store, book) == {"a.vcf": DEAD, "b.vcf": ()}
+    store.delete(entry, ANYTHING, ME)
+    put("a.vcf")
+    assert dead(store, again(store, book)) == {"a.vcf": (), "b.vcf": ()}
+
+
+def test_properties_can_be_taken_from_a_card(store, book, put):
+    entry, _ = put("a.vcf")
+    store.save_entry(replace(entry, dead=DEAD))
+    store.save_entry(entry)
+    assert dead(store, book) == {"a.vcf": ()}
+
+
+def test_a_card_that_is_gone_has_no_properties(store, book, put):
+    entry, _ = put("a.vcf")
+    store.delete(entry, ANYTHING, ME)
+    with pytest.raises(NotFound):
+        store.save_entry(replace(entry, dead=DEAD))
+
+
+def test_a_book_knows_the_size_of_its_cards(store, book, put):
+    sizes = [put("a.vcf")[0].size, put("b.vcf", "longer")[0].size]
+    assert again(store, book).size == sum(sizes)
+    entry, _ = put("a.vcf", "much longer")
+    assert again(store, book).size == entry.size + sizes[1]
+    store.delete(entry, ANYTHING, ME)
+    assert again(store, book).size == sizes[1]
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.parametrize("replacing", [False, True])
+def test_a_card_moves_with_everything(store, book, work, put, elsewhere, replacing):
+    target = work if elsewhere else book
+    entry, _ = put("a.vcf", uid="1")
+    store.save_entry(replace(entry, dead=DEAD))
+    if replacing and elsewhere:
+        store.put(target, "b.vcf", card("1", "old"), "1", ANYTHING, ME)
+    elif replacing:
+        store.put(target, "b.vcf", card("1", "old"), None, ANYTHING, ME)
+    since, there = again(store, book).token, again(store, target).token
+    moved, created = store.move(entry, target, "b.vcf", ANYTHING, ANYTHING, ME)
+    book, target = again(store, book), again(store, target)
+    assert created is not replacing
+    assert (facts(moved)[0], facts(moved)[1:], moved.dead) == ("b.vcf", facts(entry)[1:], DEAD)
+    assert moved.modified == entry.modified
+    assert contents(store, target) == {"b.vcf": card("1")}
+    assert dead(store, target) == {"b.vcf": DEAD}
+    assert store.changes(book, since).removed == ("a.vcf",)
+    assert store.changes(target, there).changed == ("b.vcf",)
+    assert target.size == entry.size
+
+
+@pytest.mark.parametrize(
+    ("condition", "there", "allowed"),
+    [
+        (ANYTHING, NEW, False),
+        (ANYTHING, Condition(if_match='"stale"'), False),
+        (Condition(if_match='"stale"'), ANYTHING, False),
+        (Condition(if_match="*"), Condition(if_match="*"), True),
+    ],
+)
+def test_a_move_happens_only_if_both_conditions_hold(
+    store, book, work, put, condition, there, allowed
+):
+    entry, _ = put("a.vcf", uid="1")
+    store.put(work, "b.vcf", card("1", "old"), "1", ANYTHING, ME)
+    if allowed:
+        store.move(entry, work, "b.vcf", condition, there, ME)
+        assert contents(store, again(store, work)) == {"b.vcf": card("1")}
+        return
+    with pytest.raises(PreconditionFailed) as refused:
+        store.move(entry, work, "b.vcf", condition, there, ME)
+    assert refused.value.etag
+    assert contents(store, again(store, work)) == {"b.vcf": card("1", "old")}
+    assert contents(store, again(store, book)) == {"a.vcf": card("1")}
+
+
+@pytest.mark.parametrize("name", ["b.vcf", "c.vcf"])
+def test_a_move_brings_no_second_card_of_a_uid(store, book, work, put, name):
+    """Nor does it replace one card by another (RFC 6352 §6.3.2.1)."""
+    entry, _ = put("a.vcf", uid="1")
+    store.put(work, "b.vcf", card("2"), "2", ANYTHING, ME)
+    store.put(work, "c d.vcf", card("1"), "1", ANYTHING, ME)
+    with pytest.raises(UidConflict) as refused:
+        store.move(entry, work, name, ANYTHING, ANYTHING, ME)
+    taken = "b.vcf" if name == "b.vcf" else "c%20d.vcf"
+    assert refused.value.path == f"/alice/work/{taken}"
+    assert contents(store, again(store, book)) == {"a.vcf": card("1")}
+
+
+def test_what_is_gone_does_not_move(store, book, work, put):
+    entry, _ = put("a.vcf")
+    store.delete(entry, ANYTHING, ME)
+    with pytest.raises(NotFound):
+        store.move(entry, work, "b.vcf", ANYTHING, ANYTHING, ME)
+    put("a.vcf")
+    store.delete_book(work, ME)
+    with pytest.raises(NotFound):
+        store.move(entry, work, "b.vcf", ANYTHING, ANYTHING, ME)
+    assert contents(store, again(store, book)) == {"a.vcf": card("a.vcf")}
+
+
+@pytest.fixture
+def full(store, book, put):
+    """A book with everything that a book can have."""
+    store.save_book(replace(book, displayname="F", description="D", language="de", dead=DEAD))
+    entry, _ = put("a.vcf")
+    put("b.vcf")
+    store.save_entry(replace(entry, dead=DEAD))
+    return again(store, book)
+
+
+def everything(store, book):
+    about = book.displayname, book.description, book.language, book.dead, book.size
+    return about, contents(store, book), dead(store, book)
+
+
+@pytest.mark.parametrize("owner", ["alice", "bob"])
+@pytest.mark.parametrize("replacing", [False, True])
+def test_a_book_moves_as_a_whole(store, full, owner, replacing):
+    store.save_book(AddressBook("alice", "later"))
+    before = everything(store, full)
+    if replacing:
+        store.save_book(AddressBook(owner, "new"))
+        old = store.book(owner, "new")
+        store.put(old, "old.vcf", card("old"), "old", ANYTHING, ME)
+    assert store.move_book(full, owner, "new", True, ME) is not replacing
+    assert store.book("alice", "friends") is None
+    moved = store.book(owner, "new")
+    assert everything(store, moved) == before
+    assert [book.name for book in store.books(owner)][0] == "new"  # as old as it was
+    assert store.changes(moved, None).changed == ("a.vcf", "b.vcf")
+    store.put(moved, "c.vcf", card("c"), "c", ANYTHING, ME)
+    assert list(contents(store, again(store, moved))) == ["a.vcf", "b.vcf", "c.vcf"]
+
+
+@pytest.mark.parametrize("owner", ["alice", "bob"])
+@pytest.mark.parametrize("replacing", [False, True])
+def test_a_copy_of_a_book_is_a_book_of_its_own(store, full, owner, replacing):
+    before = everything(store, full)
+    if replacing:
+        store.save_book(AddressBook(owner, "new"))
+        old = store.book(owner, "new")
+        store.put(old, "old.vcf", card("old"), "old", ANYTHING, ME)
+    assert store.copy_book(full, owner, "new", True, ME) is not replacing
+    copy = store.book(owner, "new")
+    assert everything(store, copy) == everything(store, full) == before
+    modified = {entry.name: entry.modified for entry in store.entries(full)}
+    assert {entry.name: entry.modified for entry in store.entries(copy)} == modified
+    store.delete(next(store.entries(copy)), ANYTHING, ME)
+    assert list(contents(store, again(store, full))) == ["a.vcf", "b.vcf"]
+    assert list(contents(store, again(store, copy))) == ["b.vcf"]
+
+
+def test_a_book_can_be_copied_without_its_cards(store, full):
+    store.copy_book(full, "alice", "new", False, ME, cards=False)
+    copy = store.book("alice", "new")
+    assert (copy.displayname, copy.dead, contents(store, copy)) == ("F", DEAD, {})
+
+
+def test_a_book_is_replaced_only_if_that_is_meant(store, full, work):
+    for change in (store.move_book, store.copy_book):
+        with pytest.raises(PreconditionFailed):
+            change(full, "alice", "work", False, ME)
+    assert contents(store, again(store, work)) == {}
+    assert list(contents(store, again(store, full))) == ["a.vcf", "b.vcf"]
+
+
+def test_a_book_that_is_gone_is_not_copied(store, full, work):
+    store.delete_book(full, ME)
+    for change in (store.move_book, store.copy_book):
+        with pytest.raises(NotFound):
+            change(full, "alice", "work", True, ME)
+    assert store.book("alice", "work") is not None
+
+
+# Locks
+
+LOCK = Lock("urn:uuid:1", "/alice/", True, False, "bob", XML("<D:owner>ö</D:owner>"), 1e10)
+
+
+def test_locks_are_kept_for_each_home(store, book):
+    assert store.locks("alice") == ()
+    store.change_locks("alice", lambda locks: (*locks, LOCK))
+    store.change_locks("alice", lambda locks: (*locks, replace(LOCK, token="urn:uuid:2")))
+    assert store.locks("alice") == (LOCK, replace(LOCK, token="urn:uuid:2"))
+    assert store.locks("bob") == ()
+    store.change_locks("alice", lambda locks: ())
+    assert store.locks("alice") == ()
+
+
+def test_a_change_of_locks_that_fails_is_none(store, book):
+    store.change_locks("alice", lambda locks: (LOCK,))
+
+    def refuse(locks):
+        raise NotFound("no")
+
+    with pytest.raises(NotFound):
+        store.change_locks("alice", refuse)
+    assert store.locks("alice") == (LOCK,)
 
 
 # Synchronisation

@@ -6,6 +6,7 @@ name    the last segment of a card's URL, decoded; any text without ``/``, NUL o
 entry   a card as a listing knows it; a Card is an entry with its content
 etag    quoted, strong, a hash of the stored bytes: equal bytes, equal etag
 token   opaque, of characters that a URI may hold; equal state, equal token while nothing happens
+lock    what a client was promised (RFC 4918 §6): kept by the engine, heeded by whoever asks it
 
 An engine returns snapshots, keeps the bytes it was given, and evaluates a Condition and the UID
 rule in the same critical section as the change they guard: what is compared outside is compared
@@ -15,11 +16,12 @@ ones InsufficientStorage when there is no room.
 """
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Protocol
 
+from ..dav.errors import PreconditionFailed
 from ..dav.headers import Condition
-from ..model import AddressBook, Author, Card, Changes, Entry, Home
+from ..model import AddressBook, Author, Card, Changes, Entry, Home, Lock
 
 
 class Store(Protocol):
@@ -44,10 +46,29 @@ class Store(Protocol):
         """The book as it is now, if there is one."""
 
     def save_book(self, book: AddressBook) -> None:
-        """Create the book, or replace its properties; its token is ignored."""
+        """Create the book, or replace its properties; what it says of its cards is ignored."""
 
     def delete_book(self, book: AddressBook, author: Author) -> None:
         """Remove the book and its cards."""
+
+    def move_book(
+        self, book: AddressBook, owner: str, name: str, overwrite: bool, author: Author
+    ) -> bool:
+        """Give the book another place, in that of a book that is there; whether none was.
+
+        PreconditionFailed when one is there and must not be overwritten.
+        """
+
+    def copy_book(
+        self,
+        book: AddressBook,
+        owner: str,
+        name: str,
+        overwrite: bool,
+        author: Author,
+        cards: bool = True,
+    ) -> bool:
+        """As move_book(), of a copy with the book's properties, with or without its cards."""
 
     def entries(self, book: AddressBook, names: Collection[str] | None = None) -> Iterator[Entry]:
         """The entries of *names* that exist; all, in the order of their names, for None."""
@@ -73,10 +94,38 @@ class Store(Protocol):
     def delete(self, entry: Entry, condition: Condition, author: Author) -> None:
         """Remove a card.  PreconditionFailed; NotFound when it is gone already."""
 
+    def move(
+        self,
+        entry: Entry,
+        book: AddressBook,
+        name: str,
+        condition: Condition,
+        there: Condition,
+        author: Author,
+    ) -> tuple[Entry, bool]:
+        """As put() of a card that is elsewhere, which takes its properties with it.
+
+        *condition* is about the card, *there* about what is at *name*.  NotFound.
+        """
+
+    def save_entry(self, entry: Entry) -> None:
+        """Replace the properties of a card.  A put() keeps them.  NotFound."""
+
     def changes(self, book: AddressBook, since: str | None, limit: int | None = None) -> Changes:
         """Everything (since None), or what happened after the token; at most *limit* names.
 
         InvalidSyncToken when the token does not name a state that this book was in.
+        """
+
+    def locks(self, owner: str) -> tuple[Lock, ...]:
+        """The locks in a home, those that have expired among them."""
+
+    def change_locks(
+        self, owner: str, change: Callable[[tuple[Lock, ...]], tuple[Lock, ...]]
+    ) -> None:
+        """Replace the locks of a home by what *change* makes of them, with nobody in between.
+
+        What *change* raises changes nothing.
         """
 
 
@@ -94,3 +143,10 @@ def _bare(uid: str) -> str:
     while uid[:9].lower() == "urn:uuid:":  # eM Client has been seen to write it twice
         uid = uid[9:]
     return uid
+
+
+def check(condition: Condition, current: Entry | None) -> None:
+    """PreconditionFailed when the condition does not hold of the card as it is."""
+    etag, modified = (current.etag, current.modified) if current else (None, None)
+    if not condition.holds(etag, modified):
+        raise PreconditionFailed("the card is not as you think", etag)

@@ -9,6 +9,7 @@ import os
 import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from ...dav.errors import (
@@ -119,7 +120,7 @@ class Book:
                 check(condition, old)
                 self._check_uid(name, uid, old)
                 if old is None or old.etag != etag(data) or name in self.broken:
-                    self._place(temporary, name, path)
+                    self._place(temporary.path, name, path)
                     self._commit({name: member.of(data, uid, os.lstat(path), time.time_ns())})
                 new = self.snapshot.members[name]
             if old and old.etag == new.etag:
@@ -137,6 +138,30 @@ class Book:
                 os.unlink(self._path(name))
                 self._commit({name: None})
             files.sync_folder(self._folder)
+
+    def take(
+        self, source: "Book", old_name: str, name: str, condition: Condition, there: Condition
+    ) -> tuple[Member, bool]:
+        """Move a card of *source*, which may be this book, here: as the Store's move()."""
+        path = self._path(name)
+        with files.trouble(self._about.path):
+            with locked(self, source):
+                if (card := source._current(old_name)) is None:
+                    raise NotFound("no such card")
+                check(condition, card)
+                old = self._current(name)
+                check(there, old)
+                self._check_uid(name, card.uid, old, old_name if source is self else None)
+                if old_name in source.broken:
+                    raise Unavailable(f"{old_name} {source.broken[old_name]}")
+                self._place(source._path(old_name), name, path)
+                new = card._replace(ctime=0)  # the file is the same, but its times have moved
+                self._commit({name: new} | ({old_name: None} if source is self else {}))
+                if source is not self:
+                    source._commit({old_name: None})
+            files.sync_folder(self._folder)
+            files.sync_folder(source._folder)
+        return new, old is None
 
     # How it is kept true
 
@@ -269,20 +294,23 @@ class Book:
         self._reconcile({name})
         return self.snapshot.members.get(name)
 
-    def _check_uid(self, name: str, uid: str | None, old: Member | None) -> None:
+    def _check_uid(
+        self, name: str, uid: str | None, old: Member | None, leaving: str | None = None
+    ) -> None:
+        """UidConflict when no card with *uid* may come to *name*, while *leaving* goes."""
         if old and not same_uid(uid, old.uid):
             raise UidConflict(self._about.path + encode(name))
         owner = self._owner(uid) if uid is not None else None
-        if owner is not None and owner != name:
+        if owner is not None and owner not in (name, leaving):
             raise UidConflict(self._about.path + encode(owner))
 
-    def _place(self, temporary: files.Temporary, name: str, path: str) -> None:
+    def _place(self, source: str, name: str, path: str) -> None:
         try:
             known = name in self.snapshot.members or name in self.broken
             if known and member.exists(path):
-                temporary.replace(path)
+                os.rename(source, path)
             else:
-                temporary.create(path)
+                files.rename_new(source, path)
         except FileExistsError as error:
             raise Conflict(f"something else is at {name!r}, or differs only in case") from error
 
@@ -303,7 +331,16 @@ def _partly(parts: tuple[Part, ...], sent: list[str], snapshot: Snapshot) -> tup
 
 
 def check(condition: Condition, current: Member | None) -> None:
-    """PreconditionFailed when the condition does not hold."""
+    """As the Store's check(), of what is on disk."""
     etag, modified = (current.etag, current.mtime / 1e9) if current else (None, None)
     if not condition.holds(etag, modified):
         raise PreconditionFailed("the card is not as you think", etag)
+
+
+@contextmanager
+def locked(*books: Book) -> Iterator[None]:
+    """Hold the locks of these books, taken in an order that is the same for everybody."""
+    with ExitStack() as stack:
+        for _, lock in sorted({book._folder: book.lock for book in books}.items()):
+            stack.enter_context(lock)
+        yield

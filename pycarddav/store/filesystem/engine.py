@@ -5,20 +5,22 @@ What the server needs beside the cards lies in ``<folder>/.pycarddav/<owner>/<bo
 
 import os
 import secrets
+import shutil
 import stat
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...dav.errors import Conflict, Forbidden, NotFound
+from ...dav.errors import Conflict, Forbidden, NotFound, PreconditionFailed
 from ...dav.headers import Condition
-from ...model import AddressBook, Author, Card, Changes, Entry, Home
-from . import files, names, properties
-from .book import Book
-from .lock import Lock
+from ...model import AddressBook, Author, Card, Changes, Dead, Entry, Home, Lock
+from . import files, lock, names, promises, properties
+from .book import Book, locked
 from .properties import Properties
+from .snapshot import Member
 
 _STATE = ".pycarddav"
 _DELETED = ".deleted"  # among the owners in _STATE: books that were deleted, whole
@@ -65,56 +67,99 @@ class FilesystemStore:
     def book(self, owner: str, name: str) -> AddressBook | None:
         about = AddressBook(owner, name)
         try:
-            token = self._book(about).fresh().token
+            snapshot = self._book(about).fresh()
         except NotFound:
             return None
         with files.trouble(about.path):
-            values = self._read_properties(os.path.join(self._root, owner, name))
+            values = self._read_properties(self._path_of(about))
         return AddressBook(
             owner,
             name,
-            token,
+            snapshot.token,
             values.get("displayname"),
             values.get("description"),
             values.get("dead", ()),
+            values.get("language"),
+            values.get("revision", ""),
+            snapshot.size,
         )
 
     def save_book(self, book: AddressBook) -> None:
         folder = self._new_folder(book.owner, book.name)
-        values = {
-            "displayname": book.displayname,
-            "description": book.description,
-            "dead": book.dead,
-        }
-        if self.home(book.owner) is None:
-            self.save_home(Home(book.owner))
+        self._make_home(book.owner)
         with files.trouble(book.path), self._home_lock(book.owner):
             if _inode(folder):
-                properties.write(folder, values)
+                properties.write(folder, _values(book))
             else:
                 self._put_away(book.owner, book.name)
-                _create(folder, values)
+                _create(folder, _values(book))
 
     def delete_book(self, book: AddressBook, author: Author) -> None:
-        kept = self._book(book)
-        folder = os.path.join(self._root, book.owner, book.name)
+        kept, folder = self._book(book), self._path_of(book)
         with files.trouble(book.path), self._home_lock(book.owner), kept.lock:
             self._put_away(book.owner, book.name, folder)
             files.sync_folder(os.path.dirname(folder))
         self._open.pop(folder, None)
 
+    def move_book(
+        self, book: AddressBook, owner: str, name: str, overwrite: bool, author: Author
+    ) -> bool:
+        source, target = self._path_of(book), self._new_folder(owner, name)
+        self._make_home(owner)
+        with files.trouble(book.path), self._home_locks(book.owner, owner):
+            with self._replacing(owner, name, overwrite, self._book(book)) as created:
+                os.rename(source, target)
+                self._move_state(book.owner, book.name, self._state(owner, name))
+            files.sync_folder(os.path.dirname(target))
+            files.sync_folder(os.path.dirname(source))
+        self._open.pop(source, None)
+        return created
+
+    def copy_book(
+        self,
+        book: AddressBook,
+        owner: str,
+        name: str,
+        overwrite: bool,
+        author: Author,
+        cards: bool = True,
+    ) -> bool:
+        kept, target = self._book(book), self._new_folder(owner, name)
+        values = _values(book) | ({"cards": self._dead(book)} if cards else {})
+        self._make_home(owner)
+        with files.trouble(book.path), _new_folder(target, values) as making:
+            if cards:
+                _copy(kept, making)
+            with self._home_locks(owner), self._replacing(owner, name, overwrite) as created:
+                os.rename(making, target)
+            files.sync_folder(os.path.dirname(target))
+        return created
+
+    @contextmanager
+    def _replacing(self, owner: str, name: str, overwrite: bool, *moving: Book) -> Iterator[bool]:
+        """Make room for a book, under its lock and those of *moving*; whether there was room."""
+        folder = self._new_folder(owner, name)
+        there = _inode(folder) is not None
+        if there and not overwrite:
+            raise PreconditionFailed("there is a book already")
+        replaced = [self._book(AddressBook(owner, name))] if there else []
+        with locked(*moving, *replaced):
+            self._put_away(owner, name, folder if there else None)
+            yield not there
+        self._open.pop(folder, None)
+
     def entries(self, book: AddressBook, names: Collection[str] | None = None) -> Iterator[Entry]:
-        snapshot = self._book(book).snapshot
+        snapshot, dead = self._book(book).snapshot, self._dead(book)
         for name in snapshot.names if names is None else names:
             if member := snapshot.members.get(name):
-                yield Entry(book, name, member.etag, member.size, member.mtime / 1e9)
+                yield _entry(book, name, member, dead)
 
     def cards(self, book: AddressBook, names: Collection[str] | None = None) -> Iterator[Card]:
-        kept = self._book(book)
+        kept, dead = self._book(book), self._dead(book)
         for name in kept.snapshot.names if names is None else names:
             if found := kept.content(name):
-                member, data = found
-                yield Card(book, name, member.etag, len(data), member.mtime / 1e9, data)
+                (etag, _, size, mtime, *_), data = found
+                yield Card(book, name, etag, size, mtime / 1e9, dead.get(name, ()), data)
 
     def put(
         self,
@@ -126,13 +171,51 @@ class FilesystemStore:
         author: Author,
     ) -> tuple[Entry, bool]:
         member, created = self._book(book).put(name, data, uid, condition)
-        return Entry(book, name, member.etag, member.size, member.mtime / 1e9), created
+        if created:  # a card that went by other ways may have left its properties
+            self._save_dead(book, name, ())
+        return _entry(book, name, member, self._dead(book)), created
 
     def delete(self, entry: Entry, condition: Condition, author: Author) -> None:
         self._book(entry.book).delete(entry.name, condition)
+        self._save_dead(entry.book, entry.name, ())
+
+    def move(
+        self,
+        entry: Entry,
+        book: AddressBook,
+        name: str,
+        condition: Condition,
+        there: Condition,
+        author: Author,
+    ) -> tuple[Entry, bool]:
+        source, target = self._book(entry.book), self._book(book)
+        dead = self._dead(entry.book).get(entry.name, ())
+        member, created = target.take(source, entry.name, name, condition, there)
+        self._save_dead(book, name, dead)
+        self._save_dead(entry.book, entry.name, ())
+        return _entry(book, name, member, {name: dead}), created
+
+    def save_entry(self, entry: Entry) -> None:
+        if entry.name not in self._book(entry.book).snapshot.members:
+            raise NotFound("no such card")
+        self._save_dead(entry.book, entry.name, entry.dead)
 
     def changes(self, book: AddressBook, since: str | None, limit: int | None = None) -> Changes:
         return self._book(book).changes(since, limit)
+
+    def locks(self, owner: str) -> tuple[Lock, ...]:
+        with files.trouble(f"the locks of {owner}"):
+            return promises.read(self._state(owner, ".locks.json"))
+
+    def change_locks(
+        self, owner: str, change: Callable[[tuple[Lock, ...]], tuple[Lock, ...]]
+    ) -> None:
+        path = self._state(owner, ".locks.json")
+        with files.trouble(f"the locks of {owner}"), self._home_lock(owner):
+            before = promises.read(path)
+            after = change(before)
+            if after != before:
+                promises.write(path, after)
 
     def _book(self, about: AddressBook) -> Book:
         """The book, opened once.  NotFound."""
@@ -161,11 +244,36 @@ class FilesystemStore:
             raise Forbidden(f"a folder cannot have this name: {path[-1][:80]!r}")
         return folder
 
+    def _path_of(self, book: AddressBook) -> str:
+        return os.path.join(self._root, book.owner, book.name)
+
+    def _make_home(self, owner: str) -> None:
+        if self.home(owner) is None:
+            self.save_home(Home(owner))
+
     def _state(self, *path: str) -> str:
         return os.path.join(self._root, _STATE, *path)
 
-    def _home_lock(self, owner: str) -> Lock:
-        return Lock(self._state(owner, ".lock"))
+    def _home_lock(self, owner: str) -> lock.Lock:
+        return lock.Lock(self._state(owner, ".lock"))
+
+    @contextmanager
+    def _home_locks(self, *owners: str) -> Iterator[None]:
+        with ExitStack() as stack:
+            for owner in sorted({*owners}):
+                stack.enter_context(self._home_lock(owner))
+            yield
+
+    def _dead(self, book: AddressBook) -> dict[str, Dead]:
+        """The properties of the cards that have any."""
+        with files.trouble(book.path):
+            dead: dict[str, Dead] = self._read_properties(self._path_of(book)).get("cards", {})
+        return dead
+
+    def _save_dead(self, book: AddressBook, name: str, dead: Dead) -> None:
+        if self._dead(book).get(name, ()) != dead:
+            with files.trouble(book.path), self._home_lock(book.owner):
+                properties.write_cards(self._path_of(book), {name: dead})
 
     def _read_properties(self, folder: str) -> dict[str, Any]:
         return self._properties.setdefault(folder, Properties(folder)).read()
@@ -177,33 +285,64 @@ class FilesystemStore:
 
     def _put_away(self, owner: str, name: str, folder: str | None = None) -> None:
         """Move what is left of a book to where deleted books are kept; its lock stays."""
-        state = self._state(owner, name)
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{secrets.token_hex(3)}"
         away = self._state(_DELETED, owner, name, stamp)
-        left = [item.name for item in os.scandir(state)] if os.path.isdir(state) else []
-        moves = [(os.path.join(state, file), file) for file in left if file != "lock"]
         if folder:
-            moves.insert(0, (folder, "cards"))
-        for source, file in moves:
             files.make_folders(away)
-            os.rename(source, os.path.join(away, file))
+            os.rename(folder, os.path.join(away, "cards"))
+        self._move_state(owner, name, away)
+
+    def _move_state(self, owner: str, name: str, to: str) -> None:
+        state = self._state(owner, name)
+        for file in os.listdir(state) if os.path.isdir(state) else []:
+            if file != "lock":
+                files.make_folders(to)
+                os.rename(os.path.join(state, file), os.path.join(to, file))
+
+
+def _values(book: AddressBook) -> dict[str, Any]:
+    return {
+        "displayname": book.displayname,
+        "description": book.description,
+        "language": book.language,
+        "dead": book.dead,
+    }
+
+
+def _entry(book: AddressBook, name: str, member: Member, dead: Mapping[str, Dead]) -> Entry:
+    modified = member.mtime / 1e9
+    return Entry(book, name, member.etag, member.size, modified, dead.get(name, ()))
 
 
 def _create(folder: str, values: dict[str, Any]) -> None:
     """Make a folder with its properties, whole or not at all.  Conflict."""
-    home = os.path.dirname(folder)
-    making = os.path.join(home, f".new-{secrets.token_hex(8)}")
+    with _new_folder(folder, values) as making:
+        os.rename(making, folder)
+    files.sync_folder(os.path.dirname(folder))
+
+
+@contextmanager
+def _new_folder(folder: str, values: dict[str, Any]) -> Iterator[str]:
+    """A hidden folder with these properties beside *folder*; it goes if it is not renamed to it."""
+    making = os.path.join(os.path.dirname(folder), f".new-{secrets.token_hex(8)}")
     os.mkdir(making, mode=0o700)
     try:
         properties.write(making, values)
-        os.rename(making, folder)
+        yield making
     except NotADirectoryError as error:
         raise Conflict("a file is in the way") from error
     finally:
-        if os.path.isdir(making):
-            os.unlink(os.path.join(making, properties.FILE))
-            os.rmdir(making)
-    files.sync_folder(home)
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _copy(book: Book, folder: str) -> None:
+    """Write the cards of a book into *folder*, each with the time when it was modified."""
+    for name in book.snapshot.names:
+        if found := book.content(name):
+            path = os.path.join(folder, names.file_of(name))
+            files.write(path, found[1], sync=False)
+            os.utime(path, ns=(found[0].mtime, found[0].mtime))
+    os.sync()  # at once, because a thousand times fsync takes a thousand times as long
 
 
 def _folders(folder: str) -> list[str]:

@@ -57,15 +57,8 @@ class Temporary:
 
     def __init__(self, folder: str, data: bytes) -> None:
         self.path = os.path.join(folder, f"{_TEMPORARY}{secrets.token_hex(8)}")
-        descriptor = os.open(
-            self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
         try:
-            try:
-                write_all(descriptor, data)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            write(self.path, data, sync=True)
         except BaseException:
             self._discard()
             raise
@@ -85,27 +78,41 @@ class Temporary:
         """Become *path*, over whatever is there."""
         os.rename(self.path, path)
 
-    def create(self, path: str) -> None:
-        """Become *path*.  FileExistsError when something is there, whoever put it there."""
-        try:
-            os.link(self.path, path)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without hard links: FAT, some network shares
-            if os.path.lexists(path):
-                raise FileExistsError(path) from None
-            os.rename(self.path, path)
-        else:
-            os.unlink(self.path)
-
     def _discard(self) -> None:
         with suppress(OSError):
             os.unlink(self.path)
 
 
+def rename_new(source: str, path: str) -> None:
+    """Rename a file.  FileExistsError when something is at *path*, whoever put it there."""
+    try:
+        os.link(source, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: FAT, some network shares
+        if os.path.lexists(path):
+            raise FileExistsError(path) from None
+        os.rename(source, path)
+    else:
+        os.unlink(source)
+
+
 def is_temporary(file: str) -> bool:
     """Whether a file of this name is what a killed process of ours left behind."""
     return file.startswith(_TEMPORARY)
+
+
+def write(path: str, data: bytes, sync: bool) -> None:
+    """Make a file with this content, where none is."""
+    descriptor = os.open(
+        path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+    )
+    try:
+        write_all(descriptor, data)
+        if sync:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -1,18 +1,25 @@
 """The hidden file of properties in a home or a book: JSON, for people to read and edit."""
 
+import hashlib
 import json
 import logging
 import os
 import time
+from collections.abc import Mapping
 from typing import Any
 
+from ...dav.errors import InsufficientStorage
 from ...dav.names import DAV
 from ...dav.xml import XML, document, parse
+from ...model import Dead
 from . import files
 
 log = logging.getLogger(__name__)
 
 FILE = ".properties.json"
+_LARGEST = 2**22  # octets of the file: what clients attach to cards is in it as well
+_UNREADABLE = (OSError, ValueError, TypeError, AttributeError, RecursionError)
+_TEXTS = ("displayname", "description", "language")
 
 
 class Properties:
@@ -32,32 +39,53 @@ class Properties:
         stamp = (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
         if stamp != self._stamp:
             try:
-                self._values = _parse(files.read(self._path, 2**20)[0])
-            except (OSError, ValueError, TypeError, RecursionError) as error:
+                self._values = _parse(files.read(self._path, _LARGEST)[0])
+            except _UNREADABLE as error:
                 log.warning("%s: %s", self._path, error)
             self._stamp = stamp
         return self._values
 
 
 def write(folder: str, values: dict[str, Any]) -> None:
-    """Replace the values, keeping those of other programs and when the folder was made."""
-    path = os.path.join(folder, FILE)
+    """Replace the values, keeping those of other programs and when the folder was made.
+
+    InsufficientStorage.
+    """
+    kept = {"created": time.time()} | _kept(folder) | values
+    data = (json.dumps(kept, ensure_ascii=False, indent=1) + "\n").encode()
+    if len(data) > _LARGEST:
+        raise InsufficientStorage("there is no room for so many properties")
+    files.save(os.path.join(folder, FILE), data)
+
+
+def write_cards(folder: str, changes: Mapping[str, Dead]) -> None:
+    """Replace the properties of these cards; those of all others stay."""
+    cards = {**_kept(folder).get("cards", {}), **changes}
+    write(folder, {"cards": {name: dead for name, dead in cards.items() if dead}})
+
+
+def _kept(folder: str) -> dict[str, Any]:
+    """What the file says; nothing, if it is broken: saving mends it."""
     try:
-        old = json.loads(files.read(path, 2**20)[0])
-    except (OSError, ValueError):
-        old = {}
-    old = old if isinstance(old, dict) else {}
-    kept = {"created": time.time()} | old | values
-    files.save(path, (json.dumps(kept, ensure_ascii=False, indent=1) + "\n").encode())
+        data, _ = files.read(os.path.join(folder, FILE), _LARGEST)
+        _parse(data)
+    except _UNREADABLE:
+        return {}
+    kept: dict[str, Any] = json.loads(data)
+    return kept
 
 
 def _parse(data: bytes) -> dict[str, Any]:
+    """The values; *cards* has the properties of each card that has any, *revision* names those."""
     values = json.loads(data)
     if not isinstance(values, dict):
         raise ValueError("not an object")
-    if not all(isinstance(values.get(key), str | None) for key in ("displayname", "description")):
+    if not all(isinstance(values.get(key), str | None) for key in _TEXTS):
         raise ValueError("a name or description is not text")
     values["dead"] = tuple(map(_dead, values.get("dead") or []))
+    cards = values.get("cards") or {}
+    values["cards"] = {name: tuple(map(_dead, pairs)) for name, pairs in cards.items()}
+    values["revision"] = hashlib.sha256(repr(cards).encode()).hexdigest() if cards else ""
     return values
 
 

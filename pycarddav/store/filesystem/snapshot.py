@@ -79,13 +79,14 @@ class Layered(Mapping[str, Value], Generic[Value]):
 class Snapshot:
     """*state* is the sum of the members' weights: it knows neither order nor past.
 
-    *seq* counts the changes that led here.
+    *seq* counts the changes that led here; *size* is that of all cards, in octets.
     """
 
     seq: int = 0
     state: int = EMPTY
     members: Layered[Member] = field(default_factory=lambda: Layered({}, {}))
     uids: Layered[str] = field(default_factory=lambda: Layered({}, {}))  # UID -> name
+    size: int = 0
 
     @property
     def part(self) -> Part:
@@ -105,11 +106,18 @@ class Snapshot:
     def changed(self, changes: Mapping[str, Member | None], seq: int, state: int) -> "Snapshot":
         """The snapshot after these members came, changed or (None) went."""
         uids: dict[str, str | None] = {}
+        size = self.size
         for name in changes:
-            old = self.members.get(name)
-            if old and old.uid is not None and self.uids.get(old.uid) == name:
+            if not (old := self.members.get(name)):
+                continue
+            size -= old.size
+            if old.uid is not None and self.uids.get(old.uid) == name:
                 uids[old.uid] = None
         for name, member in changes.items():
-            if member and member.uid is not None:
+            if not member:
+                continue
+            size += member.size
+            if member.uid is not None:
                 uids[member.uid] = name
-        return Snapshot(seq, state, self.members.changed(changes), self.uids.changed(uids))
+        members = self.members.changed(changes)
+        return Snapshot(seq, state, members, self.uids.changed(uids), size)
