@@ -33,11 +33,12 @@ NAMES = ["Zoë Ångström", "李小龙", "עדה לאבלייס", "Łukasz Żó�
 
 
 class Server:
-    """A CardDAV server over one connection; *url* is its root."""
+    """A CardDAV server over one connection; *url* is where a person would be told it is."""
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self.url, self.user, self.password = url.rstrip("/"), user, password
         parts = urllib.parse.urlsplit(url)
+        self.root = parts.path or "/"
         kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
         self.connection = kind[parts.scheme](parts.netloc, timeout=60)
         login = base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -64,7 +65,7 @@ class Server:
         }
 
     def home(self) -> str:
-        [[principal]] = self.properties("/", "current-user-principal").values()
+        [[principal]] = self.properties(self.root, "current-user-principal").values()
         [[home]] = self.properties(principal, "C:addressbook-home-set").values()
         return urllib.parse.urlsplit(home).path
 

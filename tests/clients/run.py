@@ -1,10 +1,12 @@
 """Serve throw-away data with pycarddav and run the checks of real clients against it.
 
-    run.py [CLIENT...]
+    run.py [CLIENT...]              all clients, or these
+    run.py --proxies [CLIENT...]    through each of contrib/'s proxies
 
 Ends with `N passed, N failed`; exit code 1 if anything failed.
 """
 
+import os
 import pathlib
 import re
 import secrets
@@ -13,7 +15,9 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+
+from proxies import PROXIES, behind
 
 HERE = pathlib.Path(__file__).parent
 CLIENTS = sorted(path.parent.name for path in HERE.glob("*/run"))
@@ -22,14 +26,17 @@ USER = "ada"
 
 
 @contextmanager
-def served(folder: pathlib.Path, password: str) -> Iterator[str]:
+def served(folder: pathlib.Path, password: str, base: str = "") -> Iterator[str]:
     """The URL of a server on a free port, whose storage and log are in *folder*."""
+    environment = os.environ | {"PYCARDDAV_SERVER__BASE_PATH": base}
     storage = ["--storage", str(folder / "storage")]
     add = [*PYCARDDAV, "user", "add", USER, "--password-stdin", *storage]
     subprocess.run(add, input=password, text=True, check=True)
     with (folder / "log").open("w") as log:
         serve = [*PYCARDDAV, "serve", "--port", "0", *storage]
-        server = subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=log, text=True)
+        server = subprocess.Popen(
+            serve, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+        )
     try:
         url = re.search(r"http://\S+", server.stdout.readline())
         assert url, f"the server did not start: {(folder / 'log').read_text()}"
@@ -54,20 +61,33 @@ def check(client: str, url: str, password: str) -> Counter[str]:
     return counts
 
 
-def main(clients: list[str]) -> int:
+def main(clients: list[str], proxies: list[str]) -> int:
     counts: Counter[str] = Counter()
-    password = secrets.token_urlsafe()
-    with tempfile.TemporaryDirectory() as work:
-        folder = pathlib.Path(work)
-        with served(folder, password) as url:
-            for client in clients:
-                counts += check(client, url, password)
-        log = (folder / "log").read_text()
-    if counts["FAILED"]:
-        print("\n".join(["", "The end of the server's log:", *log.splitlines()[-40:]]))
+    for proxy in proxies or [None]:
+        with tempfile.TemporaryDirectory() as work:
+            counts += session(clients, proxy, pathlib.Path(work))
     print(f"{counts['ok']} passed, {counts['FAILED']} failed")
     return 1 if counts["FAILED"] or not counts["ok"] else 0
 
 
+def session(clients: list[str], proxy: str | None, folder: pathlib.Path) -> Counter[str]:
+    """The clients one after the other, with one server that keeps its data in *folder*."""
+    counts: Counter[str] = Counter()
+    password = secrets.token_urlsafe()
+    with ExitStack() as stack:
+        url = stack.enter_context(served(folder, password, PROXIES[proxy].base if proxy else ""))
+        if proxy:
+            print(f"=== {proxy}")
+            url = stack.enter_context(behind(PROXIES[proxy], url, folder))
+        for client in clients:
+            counts += check(client, url, password)
+    if counts["FAILED"]:
+        log = (folder / "log").read_text().splitlines()[-40:]
+        print("\n".join(["The end of the server's log:", *log]))
+    return counts
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or CLIENTS))
+    proxied = sys.argv[1:2] == ["--proxies"]
+    named = sys.argv[2:] if proxied else sys.argv[1:]
+    sys.exit(main(named or CLIENTS, [*PROXIES] if proxied else []))

@@ -1,0 +1,93 @@
+"""contrib/'s configurations of proxies, as they stand but for name, port and certificate."""
+
+import pathlib
+import socket
+import subprocess
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+CONTRIB = pathlib.Path(__file__).parents[2] / "contrib"
+NGINX = "pid {work}/pid;\ndaemon off;\nevents {{}}\nhttp {{\naccess_log off;\n{site}\n}}"
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """*base* is the path under which it publishes the server."""
+
+    command: tuple[str, ...]
+    configuration: Callable[[pathlib.Path, int], str]
+    base: str = ""
+
+
+def nginx(work: pathlib.Path, port: int) -> str:
+    site = changed(
+        (CONTRIB / "nginx" / "pycarddav.conf").read_text(),
+        {
+            "listen 443 ssl http2;": f"listen 127.0.0.1:{port};",
+            "listen [::]:443 ssl http2;": "",
+            "listen 80;": f"listen unix:{work}/http;",
+            "listen [::]:80;": "",
+            "ssl_certificate ": "#",
+            "ssl_certificate_key ": "#",
+        },
+    )
+    return NGINX.format(work=work, site=site)
+
+
+def nginx_subpath(work: pathlib.Path, port: int) -> str:
+    site = (CONTRIB / "nginx" / "pycarddav-subpath.conf").read_text()
+    return NGINX.format(work=work, site=f"server {{ listen 127.0.0.1:{port};\n{site} }}")
+
+
+def caddy(work: pathlib.Path, port: int) -> str:
+    site = (CONTRIB / "caddy" / "Caddyfile").read_text()
+    return "{\nadmin off\n}\n" + changed(
+        site, {"contacts.example.org {": f"http://127.0.0.1:{port} {{"}
+    )
+
+
+PROXIES = {
+    "nginx": Proxy(("nginx", "-e", "stderr", "-c"), nginx),
+    "nginx at a path": Proxy(("nginx", "-e", "stderr", "-c"), nginx_subpath, "/contacts"),
+    "Caddy": Proxy(("caddy", "run", "--adapter", "caddyfile", "--config"), caddy),
+}
+
+
+def changed(text: str, replacements: dict[str, str]) -> str:
+    for old, new in replacements.items():
+        assert old in text, f"{old!r} is no longer there: this test has to follow contrib/"
+        text = text.replace(old, new)
+    return text
+
+
+@contextmanager
+def behind(proxy: Proxy, url: str, work: pathlib.Path) -> Iterator[str]:
+    """The URL under which *proxy* publishes the server at *url*."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    upstream = urllib.parse.urlsplit(url).netloc
+    text = changed(proxy.configuration(work, port), {"127.0.0.1:5236": upstream})
+    file = work / "configuration"
+    file.write_text(text)
+    with (work / "proxy-log").open("w") as log:
+        process = subprocess.Popen([*proxy.command, str(file)], stderr=log, stdout=log)
+    try:
+        wait(port, process, work / "proxy-log")
+        yield f"http://127.0.0.1:{port}{proxy.base}/"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def wait(port: int, process: subprocess.Popen[bytes], log: pathlib.Path) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            running = process.poll() is None and time.monotonic() < deadline
+            assert running, log.read_text()
+            time.sleep(0.05)
