@@ -90,4 +90,6 @@ def session(clients: list[str], proxy: str | None, folder: pathlib.Path) -> Coun
 if __name__ == "__main__":
     proxied = sys.argv[1:2] == ["--proxies"]
     named = sys.argv[2:] if proxied else sys.argv[1:]
+    if proxied:
+        subprocess.run([HERE / "debian-install", "nginx", "caddy"], check=True)
     sys.exit(main(named or CLIENTS, [*PROXIES] if proxied else []))
