@@ -8,8 +8,9 @@ import pytest
 
 from pycarddav.auth import LoginFailed
 from pycarddav.auth.basic import GOOD_FOR, WRONG_FOR, Basic
+from pycarddav.auth.secure import over_tls
 from pycarddav.auth.throttle import REMEMBERED, Throttle, Turnstile, block
-from pycarddav.dav.errors import Busy, TooManyRequests
+from pycarddav.dav.errors import Busy, Forbidden, TooManyRequests
 from pycarddav.model import Principal
 from pycarddav.protocol.messages import Request
 
@@ -282,3 +283,32 @@ def test_no_more_than_a_few_wait_for_a_verification():
         pass
     with turnstile.turn():
         pass
+
+
+@pytest.mark.parametrize(
+    ("origin", "remote", "expected"),
+    [
+        ("https://dav.example.org", "203.0.113.9", True),
+        ("https://dav.example.org", "8.8.8.8", True),
+        ("http://localhost:5236", "127.0.0.1", True),
+        ("http://nas.local", "192.168.1.7", True),
+        ("http://nas.local", "::ffff:192.168.1.7", True),
+        ("http://nas.local", "fe80::1%eth0", True),
+        ("http://nas.local", "fd00::1", True),
+        ("http://nas.ts.net", "100.100.1.2", True),
+        ("http://dav.example.org", "localhost", True),
+        ("http://dav.example.org", "8.8.8.8", False),
+        ("http://dav.example.org", "::ffff:8.8.8.8", False),
+        ("http://dav.example.org", "2606:4700::1111", False),
+    ],
+)
+def test_passwords_do_not_cross_the_internet_in_the_clear(basic, origin, remote, expected):
+    check = over_tls(basic)
+    headers = {"authorization": f"Basic {encoded('alice:secret')}"}
+    for offered in (headers, {}):
+        asked = Request("GET", "/", offered, remote=remote, origin=origin)
+        if expected:
+            assert check(asked) == (Principal("alice") if offered else None)
+        else:
+            with pytest.raises(Forbidden, match="https only"):
+                check(asked)

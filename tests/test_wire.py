@@ -7,6 +7,7 @@ whoever widens it to run these tests first.
 import configparser
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -15,13 +16,13 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from wire import Client, echo, serving
+from wire import Client, echo, running, serving
 
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
 from pycarddav.serve.sockets import CannotListen, listen
 from pycarddav.serve.waitress import Server
-from pycarddav.serve.wsgi import SECURITY
+from pycarddav.serve.wsgi import SECURITY, Application
 
 
 @pytest.fixture(scope="module")
@@ -319,7 +320,6 @@ sys.path.insert(0, "tests")
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
 from pycarddav.serve.waitress import Server
-from pycarddav.serve.wsgi import SECURITY
 from pycarddav.serve.wsgi import Application
 
 def serve(request):
@@ -364,3 +364,70 @@ def test_nobody_is_let_in_after_the_signal(process):
     assert process.wait(10) == 0
     with pytest.raises(ConnectionRefusedError):
         Client(process.address)
+
+
+def ask_unix(path):
+    """The status of an answer over a unix socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(str(path))
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        return int(client.makefile("rb").readline().split()[1])
+
+
+def test_a_unix_socket_is_served_and_a_stale_one_replaced(tmp_path):
+    path = tmp_path / "socket"
+    for _ in range(2):
+        server = Server(Application(echo), f"unix:{path}", 0, Limits())
+        assert server.address == (str(path), 0)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        with running(server):
+            assert ask_unix(path) == 200
+            with pytest.raises(CannotListen, match=f"^{path} is in use by another program$"):
+                listen(f"unix:{path}", 0)
+
+
+def test_only_a_stale_socket_is_replaced(tmp_path):
+    file = tmp_path / "contacts.vcf"
+    file.write_text("precious")
+    with pytest.raises(CannotListen):
+        listen(f"unix:{file}", 0)
+    assert file.read_text() == "precious"
+
+
+SOCKET_ACTIVATED = """
+import os, sys
+from pycarddav.protocol.context import Limits
+from pycarddav.protocol.messages import Response
+from pycarddav.serve.waitress import Server
+from pycarddav.serve.wsgi import Application
+
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+server = Server(Application(lambda request: Response(200)), "192.0.2.1", 1, Limits())
+print("LISTEN_FDS" in os.environ, os.get_inheritable(3), flush=True)
+server.run()
+"""
+
+
+def test_a_socket_of_systemd_is_served(tmp_path):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / "socket"))
+        sock.listen()
+        command = [sys.executable, "-c", SOCKET_ACTIVATED, str(sock.fileno())]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, pass_fds=[sock.fileno()]
+        )
+    with process:
+        assert process.stdout.readline() == "False False\n"
+        assert ask_unix(tmp_path / "socket") == 200
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+def test_sockets_of_another_process_are_left_alone(monkeypatch):
+    monkeypatch.setenv("LISTEN_FDS", "1")
+    monkeypatch.setenv("LISTEN_PID", "1")
+    (sock,) = listen("127.0.0.1", 0)
+    assert sock.getsockname()[0] == "127.0.0.1"
+    sock.close()

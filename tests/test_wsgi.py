@@ -8,7 +8,8 @@ import pytest
 
 from pycarddav.protocol.messages import Request, Response
 from pycarddav.serve.log import line, quoted, size
-from pycarddav.serve.wsgi import LARGE, PIECE, SECURITY, Application
+from pycarddav.serve.proxy import Proxies
+from pycarddav.serve.wsgi import LARGE, NOBODY, PIECE, SECURITY, Application, redirect
 
 
 class Wrapped:
@@ -40,7 +41,7 @@ def call(app, method="GET", uri="/", body=b"", **environ):
     return answer[0], dict(answer[1]), body
 
 
-def seen(uri="/", base="", **kwargs):
+def seen(uri="/", base="", proxies=NOBODY, **kwargs):
     """The request that arrives at the other side, or the status of the refusal."""
     requests = []
 
@@ -48,7 +49,7 @@ def seen(uri="/", base="", **kwargs):
         requests.append(request)
         return Response(204)
 
-    status, _, _ = call(Application(serve, base, max_body=100), uri=uri, **kwargs)
+    status, _, _ = call(Application(serve, base, 100, proxies), uri=uri, **kwargs)
     return requests[0] if requests else int(status[:3])
 
 
@@ -162,6 +163,94 @@ def test_a_prefix_is_taken_off(uri, path):
 def test_a_body_is_exactly_what_was_announced(environ, status):
     found = seen(method="PUT", body=b"12345678901", **environ)
     assert (found if isinstance(found, int) else found.body) == status
+
+
+PROXIES = Proxies.of("192.0.2.0/24", "2001:db8::7", "unix")
+
+
+@pytest.mark.parametrize(
+    ("hops", "remote"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("198.51.100.1, 203.0.113.9", "203.0.113.9"),  # the first one is what the client claims
+        ("198.51.100.1,203.0.113.9 ,192.0.2.7,2001:db8::7", "203.0.113.9"),
+        ("192.0.2.8, 192.0.2.7", "192.0.2.8"),
+        ("[2001:db8:1::1]:4711", "2001:db8:1::1"),
+        ('"[2001:db8:1::1]"', "2001:db8:1::1"),
+        ("203.0.113.9:4711", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("203.0.113.9, unknown", "192.0.2.1"),
+        ('x" from=198.51.100.1', "192.0.2.1"),
+        ("", "192.0.2.1"),
+        (None, "192.0.2.1"),
+    ],
+)
+def test_a_trusted_proxy_says_who_the_client_is(hops, remote):
+    assert seen(proxies=PROXIES, HTTP_X_FORWARDED_FOR=hops).remote == remote
+
+
+@pytest.mark.parametrize(
+    ("proto", "host", "origin"),
+    [
+        ("https", "dav.example.com", "https://dav.example.com"),
+        ("HTTPS", "a, dav.example.com:8443", "https://dav.example.com:8443"),
+        ("gopher", None, "http://dav.example.org"),
+        ("", "", "http://dav.example.org"),
+        ("https", "a b", 400),
+    ],
+)
+def test_a_trusted_proxy_says_what_the_client_calls_this_server(proto, host, origin):
+    found = seen(proxies=PROXIES, HTTP_X_FORWARDED_PROTO=proto, HTTP_X_FORWARDED_HOST=host)
+    assert (found if isinstance(found, int) else found.origin) == origin
+
+
+FORGED = {
+    "HTTP_X_FORWARDED_FOR": "127.0.0.1",
+    "HTTP_X_FORWARDED_PROTO": "https",
+    "HTTP_X_FORWARDED_HOST": "evil.example",
+    "HTTP_X_FORWARDED_PREFIX": "/evil",
+    "HTTP_X_SCRIPT_NAME": "/evil",
+    "HTTP_FORWARDED": "for=127.0.0.1",
+    "HTTP_X_REMOTE_USER": "alice",
+}
+
+
+@pytest.mark.parametrize("remote", ["203.0.113.9", "2001:db8::8", "127.0.0.1"])
+def test_nobody_else_is_believed(remote):
+    found = seen("/a", proxies=PROXIES, REMOTE_ADDR=remote, **FORGED)
+    assert (found.remote, found.origin, found.path) == (remote, "http://dav.example.org", "/a")
+
+
+def test_the_other_end_of_a_unix_socket_is_believed_if_it_is_named():
+    forwarded = {"REMOTE_ADDR": "localhost", "HTTP_X_FORWARDED_FOR": "203.0.113.9"}
+    assert seen(proxies=PROXIES, **forwarded).remote == "203.0.113.9"
+    assert seen(proxies=Proxies.of("127.0.0.1"), **forwarded).remote == "localhost"
+
+
+@pytest.mark.parametrize("name", ["", "localhost", "192.0.2.1/8", "example.org"])
+def test_what_is_no_network_cannot_be_trusted(name):
+    with pytest.raises(ValueError, match=r"does not appear|host bits"):
+        Proxies.of(name)
+
+
+def test_a_browser_is_told_that_there_is_tls_only_over_tls():
+    app = Application(lambda request: Response(204), hsts=3600)
+    assert "Strict-Transport-Security" not in call(app)[1]
+    found = call(app, **{"wsgi.url_scheme": "https"})[1]["Strict-Transport-Security"]
+    assert found == "max-age=3600"
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "location"),
+    [
+        ("dav.example.org", 443, "https://dav.example.org/alice/a%2Fb"),
+        ("dav.example.org:80", 443, "https://dav.example.org/alice/a%2Fb"),
+        ("[::1]:8080", 5236, "https://[::1]:5236/alice/a%2Fb"),
+    ],
+)
+def test_plain_http_is_sent_to_https(host, port, location):
+    status, headers, _ = call(Application(redirect(port)), "PUT", "/alice/a%2Fb", HTTP_HOST=host)
+    assert (status, headers["Location"]) == ("308 Permanent Redirect", location)
 
 
 def test_an_answer_leaves_whole():

@@ -1,8 +1,15 @@
 """Sockets to serve on."""
 
 import errno
+import os
 import socket
+import stat
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
+
+UNIX = "unix:"
+FIRST_INHERITED = 3  # SD_LISTEN_FDS_START
 
 
 class CannotListen(Exception):
@@ -10,8 +17,14 @@ class CannotListen(Exception):
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Sockets bound to every address that *host* has, all on one port; CannotListen."""
-    sockets: list[socket.socket] = []
+    """Sockets bound to every address that *host* has, on one port, or to ``unix:PATH``.
+
+    systemd's take their place if it has opened some for this process.  CannotListen.
+    """
+    if sockets := inherited():
+        return sockets
+    if host.startswith(UNIX):
+        return [_listen_unix(Path(host.removeprefix(UNIX)))]
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, _, _, _, address in dict.fromkeys(found):
@@ -22,6 +35,39 @@ def listen(host: str, port: int) -> list[socket.socket]:
             sock.close()
         raise CannotListen(_reason(error, f"{host}:{port}")) from error
     return sockets
+
+
+def inherited() -> list[socket.socket]:
+    """The sockets that systemd has opened for this process (sd_listen_fds(3)), once."""
+    number, pid = os.environ.pop("LISTEN_FDS", ""), os.environ.pop("LISTEN_PID", "")
+    os.environ.pop("LISTEN_FDNAMES", None)
+    if pid != str(os.getpid()) or not number.isdecimal():
+        return []
+    descriptors = range(FIRST_INHERITED, FIRST_INHERITED + int(number))
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    return [socket.socket(fileno=descriptor) for descriptor in descriptors]
+
+
+def _listen_unix(path: Path) -> socket.socket:
+    """A socket that its owner and group may use; one that nobody listens on is replaced."""
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        with suppress(FileNotFoundError):
+            if stat.S_ISSOCK(path.lstat().st_mode) and not _answers(path):
+                path.unlink()
+        sock.bind(str(path))
+        path.chmod(0o660)  # nobody can connect before it listens
+        sock.listen()
+    except OSError as error:
+        sock.close()
+        raise CannotListen(_reason(error, str(path))) from error
+    return sock
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
 
 
 def _bind(family: int, address: tuple[Any, ...]) -> socket.socket:
@@ -41,6 +87,6 @@ def _bind(family: int, address: tuple[Any, ...]) -> socket.socket:
 def _reason(error: OSError, where: str) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"{where} is in use by another program"
-    if error.errno == errno.EACCES:
+    if error.errno == errno.EACCES and not where.startswith("/"):
         return f"{where} may not be used by this user: ports below 1024 are for root"
     return f"cannot listen on {where}: {error.strerror}"

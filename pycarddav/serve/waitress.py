@@ -50,7 +50,7 @@ class Server:
         self._listeners: list[Any] = []
         self._dispatcher = ThreadedTaskDispatcher()
         sockets = listen(host, port)
-        self.address: tuple[str, int] = sockets[0].getsockname()[:2]
+        self.address = address(sockets[0])
         self.add(application, sockets, certificate)
         self._dispatcher.set_thread_count(THREADS)
 
@@ -194,3 +194,9 @@ class Server:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def address(sock: socket.socket) -> tuple[str, int]:
+    """Host and port; a path and 0 of a unix socket."""
+    name = sock.getsockname()
+    return (name, 0) if sock.family == socket.AF_UNIX else name[:2]

@@ -4,6 +4,7 @@ import io
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +12,7 @@ from ..dav.errors import BadRequest, BodyTooLarge, Error, LengthRequired, NotFou
 from ..protocol.bodies import XML_TYPE
 from ..protocol.messages import Request, Response
 from .log import log_request
+from .proxy import Client, Proxies
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -24,7 +26,10 @@ SECURITY = {
 }
 BODILESS = (204, 304)  # RFC 9110 §6.4.1
 LARGE = 2**16  # octets from which a body is handed over as a file: it is not copied then
+HTTPS = 443
 PIECE = 2**16  # octets of an iterable that are sent at once: each time costs a lock and a write
+
+NOBODY = Proxies()
 
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _ABSOLUTE = re.compile(r"(?i:https?)://([^/?]*)(.*)")
@@ -35,20 +40,34 @@ class Application:
     """*serve* as a WSGI application, for what is below the path *base* ("" or "/prefix")."""
 
     def __init__(
-        self, serve: Callable[[Request], Response], base: str = "", max_body: int = 32 * 2**20
+        self,
+        serve: Callable[[Request], Response],
+        base: str = "",
+        max_body: int = 32 * 2**20,
+        proxies: Proxies = NOBODY,
+        hsts: int = 0,
     ) -> None:
+        """*hsts* is for how many seconds a browser may remember that there is TLS (RFC 6797)."""
         self._serve = serve
         self._base = base
         self._max_body = max_body
+        self._proxies = proxies
+        self._hsts = {"Strict-Transport-Security": f"max-age={hsts}"} if hsts else {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         start = time.perf_counter()
+        fields = headers(environ)
+        client = self._proxies.seen(peer(environ), fields)
         try:
-            request = read_request(environ, self._base, self._max_body)
+            request = self._read(environ, client, fields)
             response = self._serve(request)
         except Error as error:
-            request = unread_request(environ)
+            request = Request(
+                environ["REQUEST_METHOD"], environ["REQUEST_URI"], fields, remote=client.remote
+            )
             response = Response(error.status, XML_TYPE | error.headers(), error.body(self._base))
+        if self._hsts and client.scheme == "https":
+            response = replace(response, headers={**self._hsts, **response.headers})
 
         def log(octets: int) -> None:
             seconds = time.perf_counter() - start
@@ -56,33 +75,27 @@ class Application:
 
         return send(response, environ, start_response, log)
 
+    def _read(self, environ: Environ, client: Client, fields: dict[str, str]) -> Request:
+        """The request, with its whole body; BadRequest and other Errors where there is none."""
+        method: str = environ["REQUEST_METHOD"]
+        path, host = target(method, environ["REQUEST_URI"], client.host)
+        if host is None:  # HTTP/1.0
+            host = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+        if not _HOST.fullmatch(host):
+            raise BadRequest("this is not the name of a host")
+        return Request(
+            method,
+            below(self._base, path),
+            fields,
+            body(environ, self._max_body),
+            client.remote,
+            f"{client.scheme}://{host}",
+        )
 
-def read_request(environ: Environ, base: str, max_body: int) -> Request:
-    """The request, with its whole body; BadRequest and other Errors where there is none."""
-    method: str = environ["REQUEST_METHOD"]
-    path, host = target(method, environ["REQUEST_URI"], environ.get("HTTP_HOST"))
-    if host is None:  # HTTP/1.0
-        host = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-    if not _HOST.fullmatch(host):
-        raise BadRequest("this is not the name of a host")
-    return Request(
-        method,
-        below(base, path),
-        headers(environ),
-        body(environ, max_body),
-        environ["REMOTE_ADDR"],
-        f"{environ['wsgi.url_scheme']}://{host}",
-    )
 
-
-def unread_request(environ: Environ) -> Request:
-    """What can be said about a request that cannot be served."""
-    return Request(
-        environ["REQUEST_METHOD"],
-        environ["REQUEST_URI"],
-        headers(environ),
-        remote=environ["REMOTE_ADDR"],
-    )
+def peer(environ: Environ) -> Client:
+    """Whoever the connection is with: the client, or a proxy."""
+    return Client(environ["REMOTE_ADDR"], environ["wsgi.url_scheme"], environ.get("HTTP_HOST"))
 
 
 def target(method: str, uri: str, host: str | None) -> tuple[str, str | None]:
@@ -184,3 +197,14 @@ def stream(content: Iterable[bytes], log: Callable[[int], None]) -> Iterator[byt
         if hasattr(content, "close"):
             content.close()
         log(sent)
+
+
+def redirect(port: int) -> Callable[[Request], Response]:
+    """What sends every request to the same path over TLS, on *port*."""
+
+    def serve(request: Request) -> Response:
+        host = re.sub(r":\d*$", "", request.origin.removeprefix("http://"))
+        where = host if port == HTTPS else f"{host}:{port}"
+        return Response(308, {"Location": f"https://{where}{request.path}"})
+
+    return serve
