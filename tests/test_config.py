@@ -5,7 +5,18 @@ from pathlib import Path
 import pytest
 
 from pycarddav.config import SCHEMA, ConfigError, Given, Key, example, from_environment, load
-from pycarddav.config.values import absolute, file, names, one_of, path, port, prefix, size, some_of
+from pycarddav.config.values import (
+    absolute,
+    file,
+    names,
+    networks,
+    one_of,
+    path,
+    port_number,
+    prefix,
+    size,
+    some_of,
+)
 
 ROOT = Path(__file__).parent.parent
 PORT = Key("server", "port")
@@ -85,7 +96,7 @@ def test_the_file_is_looked_for_in_order(home, monkeypatch):
     [
         ("[server]\nprot = 1", '2: [server] unknown key "prot" - did you mean "port"?'),
         ("[server]\nhtpasswd = x", '2: [server] unknown key "htpasswd" - it belongs in [auth]'),
-        ("[auth]\nzzz = x", '2: [auth] unknown key "zzz" - known are htpasswd, accept'),
+        ("[auth]\nzzz = x", '2: [auth] unknown key "zzz" - known are htpasswd, accept, plain_http'),
         ("\n[sever]", '2: unknown section [sever] - did you mean "server"?'),
         ("port = 1", '1: "port" stands before the first [section]'),
         ("[server]\nport", '2: "port" is neither "key = value" nor "[section]"'),
@@ -167,7 +178,7 @@ def test_an_unknown_variable_is_a_warning_unless_others_put_it_there(variable, v
 @pytest.mark.parametrize(
     ("read", "written", "value"),
     [
-        (port, "0", 0),
+        (port_number, "0", 0),
         (size, "0", 0),
         (size, "512K", 512 << 10),
         (size, "32 MiB", 32 << 20),
@@ -210,6 +221,8 @@ def test_the_standards_variable_has_the_standards_default(home, monkeypatch):
         (prefix, "/a?b"),
         (path, "${"),
         (one_of("a"), "A"),
+        (networks, "127.0.0.1, localhost"),
+        (networks, "10.0.0.1/8"),
     ],
 )
 def test_what_makes_no_sense_is_refused(read, written):

@@ -7,12 +7,16 @@ import ssl
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
-from wire import Client, echo, serving
+from wire import Client, echo, running, serving
 
+from pycarddav.auth import accounts
+from pycarddav.config import load
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
+from pycarddav.serve import site
 from pycarddav.serve.tls import Certificate, CertificateUnusable
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="certificates need openssl")
@@ -171,8 +175,11 @@ def test_certificate_and_key_may_be_in_one_file(files):
 SERVER = """
 import sys, logging
 from pathlib import Path
+from pycarddav.auth import accounts
+from pycarddav.config import load
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
+from pycarddav.serve import site
 from pycarddav.serve.tls import Certificate
 from pycarddav.serve.waitress import Server
 from pycarddav.serve.wsgi import Application
@@ -212,3 +219,31 @@ def test_a_new_certificate_is_taken_without_losing_a_connection(files, tmp_path)
             assert old.ask("GET / HTTP/1.1")[0] == 204
         process.terminate()
         assert process.wait(10) == 0
+
+
+def test_a_configured_server_speaks_tls_and_sends_plain_http_there(files, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "c.ini").write_text(f"[server]\ncertificate = {files}/both.pem\nhsts = 60\n")
+    config = load(str(tmp_path / "c.ini")).config
+    accounts.add_user(tmp_path / "htpasswd", "alice", "secret")
+    config = replace(
+        config,
+        server=replace(config.server, port=0, redirect_port=free_port()),
+        storage=replace(config.storage, folder=tmp_path / "data"),
+        auth=replace(config.auth, htpasswd=tmp_path / "htpasswd"),
+    )
+    with running(site.server(config, site.certificate(config))) as server:
+        host, port = server.address
+        with Client((host, config.server.redirect_port)) as client:
+            status, headers, _ = client.ask("PROPFIND /.well-known/carddav?x HTTP/1.1")
+            location = f"https://localhost:{port}/.well-known/carddav"
+            assert (status, headers["location"]) == (308, location)
+            assert "strict-transport-security" not in headers
+        with Client(server.address, tls=trusting(files / "one.pem")) as client:
+            status, headers, _ = client.ask("PROPFIND / HTTP/1.1\r\nDepth: 0")
+            assert (status, headers["strict-transport-security"]) == (401, "max-age=60")
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return sock.getsockname()[1]

@@ -9,6 +9,7 @@ from ..auth.htpasswd import HtpasswdUnreadable
 from ..auth.names import UserNameRefused
 from ..auth.passwords import PasswordRefused
 from ..dav.errors import BadRequest, Conflict, Error, Forbidden, NotFound
+from ..serve.sockets import CannotListen
 from ..serve.tls import CertificateUnusable
 from .console import Exit, Failure
 
@@ -28,7 +29,7 @@ def failures() -> Iterator[None]:
         raise Failure(str(error), code=Exit.NOT_FOUND) from error
     except Conflict as error:
         raise Failure(str(error), code=Exit.CONFLICT) from error
-    except (Error, HtpasswdUnreadable, CertificateUnusable) as error:
+    except (Error, HtpasswdUnreadable, CertificateUnusable, CannotListen) as error:
         raise Failure(str(error)) from error
     except BrokenPipeError:
         raise  # whoever read our output has left: nothing is wrong

@@ -13,7 +13,7 @@ from ..auth import accounts
 from ..config import Loaded
 from ..config.schema import Config
 from ..serve import log, site
-from ..serve.sockets import CannotListen, listen
+from ..serve.sockets import UNIX, CannotListen, activated, listen
 from ..serve.waitress import Server
 from . import check, console, first_run, storage
 from .console import Exit, Failure
@@ -99,18 +99,25 @@ def check_users(config: Config) -> None:
 
 def probe(config: Config) -> None:
     """CannotListen before anything was created, rather than after."""
+    if activated():
+        return
     try:
-        for sock in listen(config.server.host, config.server.port):
-            sock.close()
+        for host, port in site.places(config):
+            for sock in listen(host, port):
+                sock.close()
     except CannotListen as error:
         raise Failure(str(error), "--port takes another one", Exit.CONFLICT) from error
 
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach *host*."""
+    if host.startswith(UNIX):
+        return True
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found)
 
 
 def url(scheme: str, host: str, port: int, base: str) -> str:
+    if host.startswith("/"):
+        return f"{UNIX}{host}"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{base}/"

@@ -9,7 +9,21 @@ from pathlib import Path
 
 from ..auth.passwords import WEAK
 from ..protocol.context import Limits
-from .values import absolute, default, file, names, one_of, path, port, prefix, size, some_of, text
+from .values import (
+    absolute,
+    default,
+    file,
+    names,
+    networks,
+    number,
+    one_of,
+    path,
+    port_number,
+    prefix,
+    size,
+    some_of,
+    text,
+)
 
 
 @dataclass(frozen=True)
@@ -20,10 +34,12 @@ class Server:
         "127.0.0.1",
         text,
         "Address to listen on. The default is this machine only, as behind a proxy that does TLS;"
-        " 0.0.0.0 is every IPv4 address, :: every address.",
+        " 0.0.0.0 is every IPv4 address, :: every IPv6 address, unix:/PATH a unix socket.",
         "--host ADDRESS",
     )
-    port: int = default("5236", port, "Port to listen on; 0 takes any free one.", "--port NUMBER")
+    port: int = default(
+        "5236", port_number, "Port to listen on; 0 takes any free one.", "--port NUMBER"
+    )
     certificate: Path | None = default(
         "",
         file,
@@ -31,6 +47,23 @@ class Server:
         " it again.",
     )
     key: Path | None = default("", file, "The certificate's key, if it is in a file of its own.")
+    redirect_port: int = default(
+        "0",
+        port_number,
+        "With a certificate: port on which plain http is sent to https, such as 80. 0 is none.",
+    )
+    hsts: int = default(
+        "0",
+        number,
+        "For how many seconds browsers insist on https once they have seen it, such as 31536000."
+        " Only with a certificate that every browser trusts.",
+    )
+    trusted_proxies: tuple[str, ...] = default(
+        "",
+        networks,
+        "Addresses or networks of proxies, separated by commas, and unix for the one that uses the"
+        " unix socket. Their X-Forwarded-For, -Proto and -Host are believed, nobody else's.",
+    )
     base_path: str = default(
         "", prefix, "Path under which a proxy publishes the server, such as /contacts."
     )
@@ -70,6 +103,12 @@ class Auth:
         some_of(*sorted(WEAK)),
         "Kinds of weak hashes whose users may log in all the same, separated by commas: sha1, des,"
         " plain ({PLAIN} before a password).",
+    )
+    plain_http: str = default(
+        "local",
+        one_of("local", "always"),
+        "From where passwords are taken without TLS: local is this machine, private networks and"
+        " VPNs; always is the internet as well, where everybody on the way can read them.",
     )
 
 

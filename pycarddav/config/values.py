@@ -5,6 +5,7 @@ import re
 import string
 from collections.abc import Callable
 from dataclasses import field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ def text(written: str) -> str:
     return written
 
 
-def port(written: str) -> int:
+def port_number(written: str) -> int:
     if not re.fullmatch("[0-9]{1,5}", written) or int(written) > 65535:
         raise ValueError("is not a port number (0 to 65535)")
     return int(written)
@@ -82,6 +83,16 @@ def absolute(written: str) -> Path:
 def file(written: str) -> Path | None:
     """An absolute path, or none."""
     return absolute(written) if written else None
+
+
+def networks(written: str) -> tuple[str, ...]:
+    """Addresses and networks, and ``unix`` for whoever has the unix socket."""
+    for name in names(written):
+        try:
+            name == "unix" or ip_network(name)
+        except ValueError:
+            raise ValueError(f'has "{name}", which is no address or network') from None
+    return names(written)
 
 
 def prefix(written: str) -> str:

@@ -1,15 +1,19 @@
 """The composition root: from a configuration to a server.  The only place that picks the parts."""
 
+from ..auth import Authenticator
 from ..auth.basic import Basic
 from ..auth.htpasswd import Htpasswd
+from ..auth.secure import over_tls
 from ..config.schema import Config
 from ..protocol.app import App
 from ..protocol.context import Limits
 from ..store import Store
 from ..store.filesystem import FilesystemStore
+from .proxy import Proxies
+from .sockets import listen
 from .tls import Certificate, CertificateUnusable
 from .waitress import Server
-from .wsgi import Application
+from .wsgi import Application, redirect
 
 
 def store(config: Config) -> Store:
@@ -24,7 +28,10 @@ def limits(config: Config) -> Limits:
 def app(config: Config) -> App:
     """Everything but the socket; HtpasswdUnreadable."""
     users = Htpasswd(config.auth.htpasswd, config.auth.accept, config.rights.admins)
-    return App(store(config), Basic([users]), limits(config), config.server.base_path)
+    authenticate: Authenticator = Basic([users])
+    if config.auth.plain_http == "local":
+        authenticate = over_tls(authenticate)
+    return App(store(config), authenticate, limits(config), config.server.base_path)
 
 
 def certificate(config: Config) -> Certificate | None:
@@ -35,8 +42,23 @@ def certificate(config: Config) -> Certificate | None:
     return Certificate(chain, key) if chain else None
 
 
+def places(config: Config) -> list[tuple[str, int]]:
+    """Hosts and ports to listen on: the server's and, with a certificate, the redirect's."""
+    chosen = config.server
+    redirects = chosen.certificate and chosen.redirect_port
+    ports = [chosen.port, chosen.redirect_port] if redirects else [chosen.port]
+    return [(chosen.host, port) for port in ports]
+
+
 def server(config: Config, certificate: Certificate | None) -> Server:
     """Bound, and ready to run; CannotListen, HtpasswdUnreadable."""
-    served, where = app(config), config.server
-    application = Application(served.serve, served.base, served.limits.max_body_size)
-    return Server(application, where.host, where.port, served.limits, certificate)
+    served = app(config)
+    proxies = Proxies.of(*config.server.trusted_proxies)
+    largest = served.limits.max_body_size
+    application = Application(served.serve, served.base, largest, proxies, config.server.hsts)
+    (host, port), *plain = places(config)
+    server = Server(application, host, port, served.limits, certificate)
+    for host, port in plain:
+        redirecting = Application(redirect(server.address[1]), proxies=proxies)
+        server.add(redirecting, listen(host, port))
+    return server

@@ -19,12 +19,11 @@ class CannotListen(Exception):
 def listen(host: str, port: int) -> list[socket.socket]:
     """Sockets bound to every address that *host* has, on one port, or to ``unix:PATH``.
 
-    systemd's take their place if it has opened some for this process.  CannotListen.
+    CannotListen.
     """
-    if sockets := inherited():
-        return sockets
     if host.startswith(UNIX):
         return [_listen_unix(Path(host.removeprefix(UNIX)))]
+    sockets: list[socket.socket] = []
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, _, _, _, address in dict.fromkeys(found):
@@ -37,13 +36,18 @@ def listen(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
+def activated() -> bool:
+    """Whether systemd has opened sockets for this process (sd_listen_fds(3))."""
+    return os.environ.get("LISTEN_PID") == str(os.getpid())
+
+
 def inherited() -> list[socket.socket]:
-    """The sockets that systemd has opened for this process (sd_listen_fds(3)), once."""
-    number, pid = os.environ.pop("LISTEN_FDS", ""), os.environ.pop("LISTEN_PID", "")
-    os.environ.pop("LISTEN_FDNAMES", None)
-    if pid != str(os.getpid()) or not number.isdecimal():
-        return []
-    descriptors = range(FIRST_INHERITED, FIRST_INHERITED + int(number))
+    """The sockets that systemd has opened, once: no child is to take them for its own."""
+    mine = activated()
+    for name in ("LISTEN_PID", "LISTEN_FDNAMES"):
+        os.environ.pop(name, None)
+    number = int(os.environ.pop("LISTEN_FDS", "0"))
+    descriptors = range(FIRST_INHERITED, FIRST_INHERITED + number) if mine else ()
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
     return [socket.socket(fileno=descriptor) for descriptor in descriptors]

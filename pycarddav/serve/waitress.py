@@ -17,7 +17,7 @@ from waitress.task import ThreadedTaskDispatcher
 
 from ..protocol.context import Limits
 from .connection import Channel
-from .sockets import listen
+from .sockets import inherited, listen
 from .tls import Certificate, CertificateUnusable, opener
 
 THREADS = 8
@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 class Server:
     """Serves a WSGI *application*; *address* is where, in truth.  CannotListen.
 
-    SIGHUP makes it read the certificate again.
+    Sockets that systemd has opened take the place of *host* and *port*.  SIGHUP makes it read
+    the certificate again.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Server:
         self._certificates: list[Certificate] = []
         self._listeners: list[Any] = []
         self._dispatcher = ThreadedTaskDispatcher()
-        sockets = listen(host, port)
+        sockets = inherited() or listen(host, port)
         self.address = address(sockets[0])
         self.add(application, sockets, certificate)
         self._dispatcher.set_thread_count(THREADS)
