@@ -95,7 +95,7 @@ def test_a_multiget_of_a_large_book_is_read():
 
 def test_text_is_escaped_and_markup_is_not():
     assert E(DAV.prop, "<&>", XML("<D:a/>")) == "<D:prop>&lt;&amp;&gt;<D:a/></D:prop>"
-    assert E("{urn:x}a", "t", b='"<') == """<a xmlns="urn:x" b='"&lt;'>t</a>"""
+    assert E("{urn:x}a", "t", b='"<') == '<a xmlns="urn:x" b="&quot;&lt;">t</a>'
     assert E(DAV.href) == "<D:href/>"
 
 

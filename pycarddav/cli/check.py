@@ -1,13 +1,12 @@
 """``pycarddav serve --check``: the whole server with throw-away data, and a client of it."""
 
 import base64
-import http.client
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 
@@ -19,6 +18,9 @@ from ..serve import site
 from .console import Exit
 from .failures import failures
 from .first_run import new_password
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
 
 USER = "check"
 CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:check\r\nN:{0};;;;\r\nFN:{0}\r\nEND:VCARD\r\n"
@@ -33,6 +35,10 @@ class Unexpected(Exception):
 
 def run(config: Config) -> int:
     """Say how each step went, up to the first that failed."""
+    # 25 ms and 6 MB (http.client brings ssl) that a server does not need.
+    from http.client import HTTPException
+    from tempfile import TemporaryDirectory
+
     with (
         failures(),
         TemporaryDirectory(prefix="pycarddav-check-") as folder,
@@ -41,7 +47,7 @@ def run(config: Config) -> int:
         for step in STEPS:
             try:
                 print(f"ok    {step.__name__:9} {step(phone)}", flush=True)
-            except (Unexpected, OSError, http.client.HTTPException) as error:
+            except (Unexpected, OSError, HTTPException) as error:
                 print(f"FAIL  {step.__name__:9} {error}", flush=True)
                 return Exit.PROBLEM
     return Exit.OK
@@ -60,12 +66,14 @@ def throw_away(config: Config, folder: Path) -> Config:
 @contextmanager
 def serving(config: Config) -> Iterator["Phone"]:
     """A client of a server that runs as long as the block."""
+    from http.client import HTTPConnection  # as above
+
     password = new_password()
     accounts.add_user(config.auth.htpasswd, USER, password)
     server = site.server(config, None)
     thread = threading.Thread(target=server.run)
     thread.start()
-    connection = http.client.HTTPConnection(*server.address, timeout=SECONDS)
+    connection = HTTPConnection(*server.address, timeout=SECONDS)
     try:
         yield Phone(connection, password)
     finally:
@@ -77,7 +85,7 @@ def serving(config: Config) -> Iterator["Phone"]:
 class Phone:
     """A client that finds the address book and keeps in step with it."""
 
-    def __init__(self, connection: http.client.HTTPConnection, password: str) -> None:
+    def __init__(self, connection: "HTTPConnection", password: str) -> None:
         self._connection = connection
         credentials = base64.b64encode(f"{USER}:{password}".encode()).decode()
         self._headers = {"Authorization": f"Basic {credentials}"}

@@ -7,7 +7,6 @@ remembered and sent in any order.
 from collections.abc import Iterable
 from functools import lru_cache
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
-from xml.sax.saxutils import quoteattr
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
@@ -89,7 +88,7 @@ def escape(text: str) -> str:
 def E(name: str, /, *children: str, **attributes: str) -> XML:
     """One element as a fragment; attribute ``content_type`` is written ``content-type``."""
     opening, closing = _tags(name)
-    attrs = "".join(f" {k.replace('_', '-')}={quoteattr(v)}" for k, v in attributes.items())
+    attrs = "".join(f" {k.replace('_', '-')}={_quote(v)}" for k, v in attributes.items())
     if not children:
         return XML(f"<{opening}{attrs}/>")
     inner = "".join(child if isinstance(child, XML) else escape(child) for child in children)
