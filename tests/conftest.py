@@ -54,6 +54,15 @@ class Client:
     def put(self, name: str, data: bytes, **headers: str) -> Response:
         return self("PUT", BOOK + name, data, **headers)
 
+    def set(self, path: str, *props: str) -> Response:
+        """Set properties, given as elements."""
+        return self(
+            "PROPPATCH",
+            path,
+            f"<D:propertyupdate {PREFIXED}><D:set><D:prop>{''.join(props)}</D:prop></D:set>"
+            "</D:propertyupdate>",
+        )
+
     def sync(
         self, token: str = "", *names: str, limit: int | None = None, path: str = BOOK
     ) -> tuple["Found", str]:

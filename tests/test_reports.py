@@ -1,10 +1,13 @@
 """The reports: multiget, query (RFC 6352 §8) and sync-collection (RFC 6578)."""
 
 import pytest
-from conftest import BOOK, HOME, PREFIXED, condition, found, root, vcard
+from conftest import ALICE, BOOK, HOME, PREFIXED, condition, found, root, vcard
 
 from pycarddav.dav import xml
+from pycarddav.dav.headers import Condition
 from pycarddav.dav.names import CARDDAV, DAV
+from pycarddav.model import Entry
+from pycarddav.protocol.registry import Property, prop
 
 ADA, BOB = vcard("ada", "Ada", "EMAIL:ada@example.com"), vcard("bob", "Bob")
 
@@ -88,6 +91,21 @@ def test_multiget_of_a_card_is_about_that_card(people):
     assert DAV.getetag in answer[card]
 
 
+def test_multiget_of_a_home_is_about_the_cards_of_its_books(people):
+    people("MKCOL", HOME + "work/")
+    people("PUT", HOME + "work/eve.vcf", vcard("eve", "Eve"))
+    people.user = "bob"
+    people("PUT", "/bob/contacts/zoe.vcf", vcard("zoe", "Zoe"))
+    people.user = "alice"
+    there = BOOK + "bob.vcf", HOME + "work/eve.vcf", BOOK + "ada.vcf"
+    nowhere = HOME + "no/ada.vcf", BOOK + "eve.vcf", "/bob/contacts/zoe.vcf", BOOK, HOME, "/"
+    answer = people.multiget(*there, *nowhere, names=[DAV.resourcetype], path=HOME)
+    assert answer == {
+        **{href: {DAV.resourcetype: None} for href in there},
+        **dict.fromkeys(nowhere, 404),
+    }
+
+
 def test_a_report_knows_every_property_that_a_propfind_knows(people):
     names = DAV.getetag, DAV.getcontenttype, DAV.current_user_privilege_set, DAV.owner, "{DAV:}nope"
     card = BOOK + "ada.vcf"
@@ -156,6 +174,26 @@ def test_an_unknown_collation_is_refused_with_its_precondition(people):
     assert (response.status, condition(response)) == (403, CARDDAV.supported_collation)
 
 
+def test_a_card_that_nobody_can_read_hides_no_other(people):
+    book = people.app.store.book("alice", "friends")
+    people.app.store.put(book, "odd.vcf", b"no card", None, Condition(), ALICE)
+    assert set(people.query(fn("a"))) == {BOOK + "ada.vcf"}
+    assert set(people.query("")) == {BOOK + name for name in ("ada.vcf", "bob.vcf", "odd.vcf")}
+
+
+def test_a_property_that_fails_is_alone_with_it(people, monkeypatch, caplog):
+    def broken(entry, ctx):
+        return 1 // ["ada.vcf", "bob.vcf"].index(entry.name)
+
+    monkeypatch.setitem(prop._items, "{x:}y", {Entry: Property("{x:}y", broken, allprop=False)})
+    answer = people.propfind(BOOK, "{x:}y", DAV.getcontenttype, depth="1")
+    kind = {DAV.getcontenttype: "text/vcard; charset=utf-8"}
+    assert answer[BOOK + "ada.vcf"] == {"{x:}y": 500, **kind}
+    assert answer[BOOK + "bob.vcf"] == {"{x:}y": 500, **kind}
+    assert [record.getMessage() for record in caplog.records] == [f"{{x:}}y of {BOOK}ada.vcf"]
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_a_limit_leaves_word_that_there_is_more(people):
     answer = people.query("<C:filter/>" + limit(1))
     assert (answer.pop(BOOK), len(answer)) == (507, 1)
@@ -163,6 +201,14 @@ def test_a_limit_leaves_word_that_there_is_more(people):
 
 def test_a_limit_that_suffices_leaves_no_word(people):
     assert set(people.query("<C:filter/>" + limit(2))) == {BOOK + "ada.vcf", BOOK + "bob.vcf"}
+
+
+def test_a_sync_that_would_never_end_is_not_begun(people):
+    """RFC 6578 §3.7."""
+    body = sync("").replace("<D:prop/>", "<D:limit><D:nresults>0</D:nresults></D:limit><D:prop/>")
+    response = people("REPORT", BOOK, body)
+    assert (response.status, condition(response)) == (507, DAV.number_of_matches_within_limits)
+    assert people.query("<C:filter/>" + limit(0)) == {BOOK: 507}
 
 
 @pytest.mark.parametrize("number", ["", "-1", "many", "1.5", "٣"])

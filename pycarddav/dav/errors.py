@@ -156,6 +156,13 @@ class InsufficientStorage(Error):
     condition = DAV.sufficient_disk_space
 
 
+class TooManyMatches(Error):
+    """The whole answer would be larger than anyone needs (RFC 3744 §9.4, RFC 6578 §3.7)."""
+
+    status = 507
+    condition = DAV.number_of_matches_within_limits
+
+
 class ReportNotSupported(Error):
     status = 403
     condition = DAV.supported_report

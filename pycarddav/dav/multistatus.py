@@ -38,6 +38,11 @@ def status(href: str, code: int, *error: XML) -> XML:
     return E(DAV.response, E(DAV.href, href), status_line(code), *errors)
 
 
+def truncated(href: str) -> XML:
+    """A response that says of *href* that there is more (RFC 6352 §8.6.1, RFC 6578 §3.6)."""
+    return status(href, 507, E(DAV.number_of_matches_within_limits))
+
+
 def multistatus(fragments: Iterable[str]) -> bytes:
     """The whole document."""
     return document(DAV.multistatus, join(fragments))

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..dav.headers import Condition, seconds
+from ..dav.preferences import NOROOT, preferences
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,12 @@ class Request:
             seconds(self.header("if-modified-since")),
             seconds(self.header("if-unmodified-since")),
         )
+
+    @cached_property
+    def preferences(self) -> frozenset[str]:
+        """What the client would like, as in ``return=minimal``."""
+        said = preferences(self.header("prefer"), self.header("brief"))
+        return said - {NOROOT} if self.header("depth") == "0" else said  # RFC 8144 §3
 
 
 @dataclass(frozen=True)

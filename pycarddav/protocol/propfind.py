@@ -1,19 +1,23 @@
 """Which properties a client wants, and how a resource answers (RFC 4918 §9.1, §14.20)."""
 
+import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from ..dav import multistatus
-from ..dav.errors import BadRequest, Error, NoConversion
+from ..dav.errors import BadRequest, Error, NoConversion, NotFound
 from ..dav.names import CARDDAV, DAV
+from ..dav.preferences import MINIMAL
 from ..dav.xml import XML, E
 from ..model import AddressBook, Dead, Entry, Resource
 from .context import Context
 from .registry import prop
+
+log = logging.getLogger(__name__)
 
 Getter = Callable[[Any, Context], str | None]
 MODES = (DAV.prop, DAV.allprop, DAV.propname)
@@ -21,10 +25,14 @@ MODES = (DAV.prop, DAV.allprop, DAV.propname)
 
 @dataclass(frozen=True)
 class PropFind:
-    """allprop, propname or a list of names, each with what the client said about it."""
+    """allprop, propname or a list of names, each with what the client said about it.
+
+    *minimal* leaves out what is not there (RFC 8144 §2.1).
+    """
 
     mode: str = DAV.allprop
     names: tuple[tuple[str, Any], ...] = ()
+    minimal: bool = False
 
     @classmethod
     def parse(cls, element: Element | None) -> "PropFind":
@@ -73,41 +81,57 @@ class PropFind:
 
     def answer(self, resource: Resource, ctx: Context) -> XML:
         """The response fragment for one resource."""
+        if self.mode == DAV.propname:
+            return multistatus.propstats(ctx.href(resource), {200: self._names(resource)})
         try:
             found = self._outcomes(resource, ctx)
         except NoConversion as error:  # it is the whole response that fails (RFC 6352 §10.4)
             return multistatus.status(ctx.href(resource), error.status, error.element() or XML())
+        if self.minimal or self.mode != DAV.prop:
+            found.pop(404, None)
         return multistatus.propstats(ctx.href(resource), found)
 
     def _outcomes(self, resource: Resource, ctx: Context) -> dict[int, list[str]]:
         found: dict[int, list[str]] = defaultdict(list)
         live, other = self.plan(type(resource))
         for name, get in live:
-            if self.mode == DAV.propname:
-                found[200].append(E(name))
-                continue
             try:
                 value = get(resource, ctx)
+                if value is None:
+                    found[404].append(E(name))
+                else:
+                    found[200].append(E(name, value))
             except NoConversion:
                 raise
             except Error as error:
                 found[error.status].append(E(name))
-                continue
-            if value is not None:
-                found[200].append(E(name, value))
-            elif self.mode == DAV.prop:
-                found[404].append(E(name))
+            except Exception:  # a bug: the others are still to be had
+                self._report(name, resource)
+                found[500].append(E(name))
         dead: Dead = getattr(resource, "dead", ())
         if other or dead:
             self._add_dead(dict(dead), other, found)
         return found
 
+    def _names(self, resource: Resource) -> list[XML]:
+        live, _ = self.plan(type(resource))
+        dead: Dead = getattr(resource, "dead", ())
+        return [E(name) for name, _ in (*live, *dead)]
+
+    @cached_property
+    def _broken(self) -> set[str]:
+        return set()
+
+    def _report(self, name: str, resource: Resource) -> None:
+        """Log the exception being handled, once for each property of a listing."""
+        if name not in self._broken:
+            self._broken.add(name)
+            log.exception("%s of %s", name, resource.path)
+
     def _add_dead(
         self, dead: dict[str, XML], other: list[str], found: dict[int, list[str]]
     ) -> None:
-        if self.mode == DAV.propname:
-            found[200] += [E(name) for name in dead]
-        elif self.mode == DAV.allprop:
+        if self.mode == DAV.allprop:
             found[200] += dead.values()
         else:
             found[200] += [dead[name] for name in other if name in dead]
@@ -119,9 +143,34 @@ def _said(asked: Element) -> Any:
     return parse(asked) if parse else None
 
 
+def requested(body: Element | None, ctx: Context) -> PropFind:
+    """What a request wants to know of each resource: what *body* names, told as Prefer says."""
+    return replace(PropFind.parse(body), minimal=MINIMAL in ctx.request.preferences)
+
+
+def answers(resources: Iterable[Resource], body: Element, ctx: Context) -> Iterator[XML]:
+    """A response for each: the properties that *body* names, or no more than that it is there."""
+    wanted = requested(body, ctx)
+    for resource in resources:
+        if body.find(DAV.prop) is None:
+            yield multistatus.status(ctx.href(resource), 200)
+        else:
+            yield wanted.answer(resource, ctx)
+
+
 def members(
     book: AddressBook, wanted: PropFind, ctx: Context, names: Collection[str] | None = None
 ) -> Iterator[Entry]:
     """The cards of a book (of *names*, if given), with their content where it is wanted."""
-    load = ctx.store.cards if wanted.wants_content else ctx.store.entries
-    return load(book, names)
+    look = ctx.store.cards if wanted.wants_content else ctx.store.entries
+    return look(book, names)
+
+
+def load(resource: Resource, wanted: PropFind, ctx: Context) -> Resource:
+    """*resource*, with its content where that is wanted; NotFound if it is a card that has gone."""
+    if not isinstance(resource, Entry):
+        return resource
+    found = next(members(resource.book, wanted, ctx, [resource.name]), None)
+    if found is None:
+        raise NotFound("the card has just been deleted")
+    return found

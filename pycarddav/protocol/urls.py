@@ -9,7 +9,6 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from ..dav.errors import BadRequest, Conflict, Error, Forbidden, NotFound
 from ..model import (
     PRINCIPALS,
-    AddressBook,
     Entry,
     Principal,
     PrincipalCollection,
@@ -23,6 +22,8 @@ from ..model import (
 from ..store import Store
 
 MAX_NAME = 255  # octets: what a file system holds
+
+Place = tuple[str, str, str]  # the names of a card's owner, of its book, and its own
 
 
 def resolve(path: str, store: Store) -> Resource | Unmapped:
@@ -84,19 +85,24 @@ def path_of(href: str, base: str) -> str:
     An href is a path or a whole URI (RFC 4918 §8.3); it may be written without percent-encoding.
     BadRequest when it leads outside the base path.
     """
-    path = urlsplit(href).path if "://" in href else href.partition("?")[0]
+    try:
+        path = urlsplit(href).path if "://" in href else href.partition("?")[0]
+    except ValueError as error:  # "http://["
+        raise BadRequest(str(error)) from None
     if not path.startswith(base + "/"):
         raise BadRequest(f"not a path of this server: {href[:200]}")
     return path.removeprefix(base)
 
 
-def member(book: AddressBook, href: str, base: str) -> str | None:
-    """The name of the card at *href* if it could be one of *book*'s."""
+def place(href: str, base: str) -> Place | None:
+    """Where the card at *href* would be, if a card could be there."""
     try:
-        *parents, name = segments(path_of(href.strip(), base))
-    except (BadRequest, ValueError):
-        return None
-    return name if parents == [book.owner, book.name] and not _impossible([name]) else None
+        match segments(path_of(href.strip(), base)):
+            case [owner, book, name] if not _impossible([owner, book, name]):
+                return owner, book, name
+    except BadRequest:
+        pass
+    return None
 
 
 def parent(resource: Resource | Unmapped) -> str:

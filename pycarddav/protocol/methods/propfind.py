@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from ...dav.errors import BadRequest, InfiniteDepth, NotFound
+from ...dav.errors import BadRequest, InfiniteDepth
 from ...dav.headers import Depth, depth
 from ...dav.names import DAV
+from ...dav.preferences import MINIMAL, NOROOT
 from ...dav.xml import XML, join
 from ...model import (
     AddressBook,
@@ -13,37 +14,38 @@ from ...model import (
     Home,
     Principal,
     PrincipalCollection,
-    Resource,
     Root,
 )
 from ..bodies import element, multistatus_response
 from ..context import Context
 from ..messages import Response
+from ..prefer import honours
 from ..prerender import prerendered
-from ..propfind import PropFind, members
+from ..propfind import PropFind, load, members, requested
 from ..registry import method
+from ..tree import children
 
 
 @method("PROPFIND", on=(Root, PrincipalCollection, Principal, Home, AddressBook), needs=DAV.read)
+@honours(MINIMAL, NOROOT)
 def propfind_collection(collection: Collection, ctx: Context) -> Response:
     """Without Depth one level is meant: KDE and people with curl leave it out."""
-    wanted = PropFind.parse(element(ctx.request, DAV.propfind))
+    wanted = requested(element(ctx.request, DAV.propfind), ctx)
     level = _depth(ctx, "1")
     if level == "infinity":
         raise InfiniteDepth("Depth is 0 or 1 here")
+    itself = [] if NOROOT in ctx.request.preferences else [wanted.answer(collection, ctx)]
     inside = _members(collection, wanted, ctx) if level == "1" else ()
-    return multistatus_response([wanted.answer(collection, ctx), *inside])
+    return multistatus_response([*itself, *inside])
 
 
 @method("PROPFIND", on=Entry, needs=DAV.read)
+@honours(MINIMAL)
 def propfind_card(entry: Entry, ctx: Context) -> Response:
     """A card has no members, so any Depth is 0."""
-    wanted = PropFind.parse(element(ctx.request, DAV.propfind))
+    wanted = requested(element(ctx.request, DAV.propfind), ctx)
     _depth(ctx, "0")
-    found = next(members(entry.book, wanted, ctx, [entry.name]), None)
-    if found is None:
-        raise NotFound("the card has just been deleted")
-    return multistatus_response([wanted.answer(found, ctx)])
+    return multistatus_response([wanted.answer(load(entry, wanted, ctx), ctx)])
 
 
 def _depth(ctx: Context, default: Depth) -> Depth:
@@ -54,25 +56,10 @@ def _depth(ctx: Context, default: Depth) -> Depth:
 
 
 def _members(collection: Collection, wanted: PropFind, ctx: Context) -> Iterator[XML]:
-    match collection:
-        case AddressBook():
-            yield listing(collection, wanted, ctx)
-        case _:
-            for resource in _children(collection, ctx):
-                yield wanted.answer(resource, ctx)
-
-
-def _children(collection: Collection, ctx: Context) -> list[Resource]:
-    """Only what the one who asks may see: their own home, their own principal."""
-    match collection:
-        case Root():
-            home = ctx.store.home(ctx.principal.name)
-            return [PrincipalCollection(), *([home] if home else [])]
-        case PrincipalCollection():
-            return [Principal(ctx.principal.name)]
-        case Home():
-            return [*ctx.store.books(collection.owner)]
-    return []
+    if isinstance(collection, AddressBook):
+        yield listing(collection, wanted, ctx)
+    else:
+        yield from (wanted.answer(child, ctx) for child in children(collection, ctx))
 
 
 @prerendered

@@ -6,11 +6,14 @@ from ...model import Entry, Unmappable, UnmappedBook, UnmappedCard
 from ...vcard import validate
 from ..context import Context
 from ..messages import Response
+from ..prefer import represented, strictly
 from ..registry import method
 
 
 @method("PUT", on=UnmappedCard, needs=DAV.bind)
 @method("PUT", on=Entry, needs=DAV.write_content)
+@represented
+@strictly
 def put(target: UnmappedCard | Entry, ctx: Context) -> Response:
     request = ctx.request
     if request.path.endswith("/"):

@@ -6,40 +6,56 @@ from xml.etree.ElementTree import Element
 from ...dav import multistatus
 from ...dav.names import CARDDAV, DAV
 from ...dav.xml import XML
-from ...model import AddressBook, Entry
+from ...model import AddressBook, Entry, Home
 from ..bodies import multistatus_response
 from ..context import Context
 from ..messages import Response
-from ..propfind import PropFind, members
+from ..propfind import PropFind, members, requested
 from ..registry import report
-from ..urls import member
+from ..urls import Place, place
+
+Places = dict[str, Place | None]  # by the href that names each
 
 
 @report(CARDDAV.addressbook_multiget, on=AddressBook)
-def addressbook_multiget(book: AddressBook, body: Element, ctx: Context) -> Response:
-    hrefs = dict.fromkeys(found.text or "" for found in body.findall(DAV.href))
-    names = {href: member(book, href, ctx.base) for href in hrefs}
-    return multistatus_response(_answers(book, names, PropFind.parse(body), ctx))
+def multiget_of_book(book: AddressBook, body: Element, ctx: Context) -> Response:
+    answers = _answers([book], _places(body, ctx), requested(body, ctx), ctx)
+    return multistatus_response(answers)
 
 
 @report(CARDDAV.addressbook_multiget, on=Entry)
-def addressbook_multiget_of_one(entry: Entry, body: Element, ctx: Context) -> Response:
-    """On a card, the hrefs are that card (§8.7)."""
+def multiget_of_card(entry: Entry, body: Element, ctx: Context) -> Response:
+    """The hrefs are that card."""
+    itself = (entry.book.owner, entry.book.name, entry.name)
+    asked = _places(body, ctx).items()
+    places = {href: place if place == itself else None for href, place in asked}
+    return multistatus_response(_answers([entry.book], places, requested(body, ctx), ctx))
+
+
+@report(CARDDAV.addressbook_multiget, on=Home)
+def multiget_of_home(home: Home, body: Element, ctx: Context) -> Response:
+    """The hrefs are cards at any depth."""
+    books, places = ctx.store.books(home.owner), _places(body, ctx)
+    return multistatus_response(_answers(books, places, requested(body, ctx), ctx))
+
+
+def _places(body: Element, ctx: Context) -> Places:
     hrefs = dict.fromkeys(found.text or "" for found in body.findall(DAV.href))
-    named = {href: member(entry.book, href, ctx.base) for href in hrefs}
-    names = {href: name if name == entry.name else None for href, name in named.items()}
-    return multistatus_response(_answers(entry.book, names, PropFind.parse(body), ctx))
+    return {href: place(href, ctx.base) for href in hrefs}
 
 
 def _answers(
-    book: AddressBook, names: dict[str, str | None], wanted: PropFind, ctx: Context
+    books: list[AddressBook], places: Places, wanted: PropFind, ctx: Context
 ) -> Iterator[XML]:
     """One response for each card, in its canonical spelling, and for each href that is none."""
-    asked = dict.fromkeys(name for name in names.values() if name)
-    missing = set(asked)
-    for entry in members(book, wanted, ctx, asked):
-        missing.discard(entry.name)
-        yield wanted.answer(entry, ctx)
-    for href, name in names.items():
-        if name is None or name in missing:
+    found: set[Place | None] = set()
+    for book in books:
+        inside = (
+            where for where in places.values() if where and where[:2] == (book.owner, book.name)
+        )
+        for entry in members(book, wanted, ctx, dict.fromkeys(name for *_, name in inside)):
+            found.add((book.owner, book.name, entry.name))
+            yield wanted.answer(entry, ctx)
+    for href, where in places.items():
+        if where not in found:
             yield multistatus.status(href, 404)

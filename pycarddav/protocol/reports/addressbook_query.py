@@ -6,14 +6,14 @@ from xml.etree.ElementTree import Element
 from ...dav import multistatus
 from ...dav.errors import BadRequest
 from ...dav.headers import depth
-from ...dav.names import CARDDAV, DAV
-from ...dav.xml import XML, E
+from ...dav.names import CARDDAV
+from ...dav.xml import XML
 from ...model import AddressBook, Card, Entry, Home, Resource
 from ...vcard import content, query
 from ..bodies import multistatus_response
 from ..context import Context
 from ..messages import Response
-from ..propfind import PropFind
+from ..propfind import PropFind, requested
 from ..registry import report
 
 
@@ -36,10 +36,17 @@ def query_home(home: Home, body: Element, ctx: Context) -> Response:
 
 
 def _query(resource: Resource, scope: Iterator[Card], body: Element, ctx: Context) -> Response:
-    wanted, limit = PropFind.parse(body), _limit(body, ctx)
+    wanted, limit = requested(body, ctx), _limit(body, ctx)
     wants = query.parse(body.find(CARDDAV.filter))
-    matching = (card for card in scope if wants.matches(content.parse(card.data)))
+    matching = (card for card in scope if not wants.props or _matches(wants, card))
     return multistatus_response(_answers(resource, matching, wanted, limit, ctx))
+
+
+def _matches(wants: query.Filter, card: Card) -> bool:
+    try:
+        return wants.matches(content.parse(card.data))
+    except content.Unreadable:  # a file that somebody put there; it must not hide the others
+        return False
 
 
 def _answers(
@@ -47,8 +54,7 @@ def _answers(
 ) -> Iterator[XML]:
     for number, card in enumerate(cards):
         if number == limit:  # §8.6.2: not counted itself
-            more = E(DAV.number_of_matches_within_limits)
-            yield multistatus.status(ctx.href(resource), 507, more)
+            yield multistatus.truncated(ctx.href(resource))
             return
         yield wanted.answer(card, ctx)
 

@@ -1,0 +1,37 @@
+"""What is inside what, for the one who asks: nobody's listing shows what its reader may not see."""
+
+from collections.abc import Iterator
+
+from ..dav.names import DAV
+from ..model import AddressBook, Home, Principal, PrincipalCollection, Resource, Root
+from .access import privileges
+from .context import Context
+
+
+def children(resource: Resource, ctx: Context) -> Iterator[Resource]:
+    """The members of a collection; a card has none."""
+    match resource:
+        case Root():
+            yield PrincipalCollection()
+            homes = (ctx.store.home(principal.name) for principal in principals(resource, ctx))
+            yield from (home for home in homes if home)
+        case PrincipalCollection():
+            yield from principals(resource, ctx)
+        case Home():
+            yield from ctx.store.books(resource.owner)
+        case AddressBook():
+            yield from ctx.store.entries(resource)
+
+
+def descendants(resource: Resource, ctx: Context) -> Iterator[Resource]:
+    """The members of a collection, at any depth."""
+    for child in children(resource, ctx):
+        yield child
+        yield from descendants(child, ctx)
+
+
+def principals(resource: Resource, ctx: Context) -> Iterator[Principal]:
+    """The principals among the members of a collection, at any depth."""
+    if isinstance(resource, Root | PrincipalCollection):
+        everyone = map(Principal, ctx.store.owners())
+        yield from (one for one in everyone if DAV.read in privileges(ctx.principal, one))
