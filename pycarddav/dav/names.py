@@ -70,5 +70,7 @@ CALENDARSERVER = Namespace(
     "CS",
     "email-address email-address-set first-name getctag last-name me-card",
 )
+# RFC 4791: what clients ask of a principal that is not about calendars
+CALDAV = Namespace("urn:ietf:params:xml:ns:caldav", "CAL", "calendar-user-address-set")
 
-NAMESPACES = (DAV, CARDDAV, CALENDARSERVER)
+NAMESPACES = (DAV, CARDDAV, CALENDARSERVER, CALDAV)

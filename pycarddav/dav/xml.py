@@ -16,6 +16,7 @@ from .names import NAMESPACES
 PREFIXES = {namespace.uri: namespace.prefix for namespace in NAMESPACES}
 DECLARATIONS = "".join(f' xmlns:{ns.prefix}="{ns.uri}"' for ns in NAMESPACES)
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
+XMLNS_NAMESPACE = "http://www.w3.org/2000/xmlns/"  # no element may be in it
 
 MAX_DEPTH = 64
 MAX_ELEMENTS = 200_000  # an addressbook-multiget of a whole book has one element per card
@@ -149,6 +150,6 @@ def split(name: str) -> tuple[str, str]:
 @lru_cache(maxsize=1024)
 def _tags(name: str) -> tuple[str, str]:
     uri, local = split(name)
-    if prefix := PREFIXES.get(uri):
+    if prefix := PREFIXES.get(uri) or (uri == XML_NAMESPACE and "xml"):
         return f"{prefix}:{local}", f"{prefix}:{local}"
     return f"{local} xmlns={_quote(uri)}", local

@@ -47,12 +47,21 @@ OWNER = (*VIEWER, *WRITE.names(), *UNLOCK.names())
 NOTHING: tuple[str, ...] = ()
 
 
+Grant = tuple[Principal | None, tuple[str, ...]]
+
+
+def granted(resource: Resource | Unmapped) -> tuple[Grant, ...]:
+    """The access control list: who (None: everyone who has logged in), and which privileges."""
+    whose = owner(resource)
+    return ((Principal(whose), OWNER),) if whose else ((None, VIEWER),)
+
+
 def privileges(principal: Principal, resource: Resource | Unmapped) -> tuple[str, ...]:
     """What *principal* may do there; on an unmapped URL, what they may do in the collection."""
-    whose = owner(resource)
-    if whose is None:
-        return VIEWER
-    return OWNER if principal.admin or principal.name == whose else NOTHING
+    for who, held in granted(resource):
+        if who is None or principal.admin or who.name == principal.name:
+            return held
+    return NOTHING
 
 
 def see(principal: Principal, resource: Resource | Unmapped) -> None:

@@ -1,5 +1,13 @@
 """The live properties, each module named after the standard that defines them."""
 
-from . import calendarserver, rfc3253, rfc3744, rfc4918, rfc6352, rfc6578
+from . import calendarserver, rfc3253, rfc3744, rfc4918, rfc5842, rfc6352, rfc6578
 
-__all__ = ["calendarserver", "rfc3253", "rfc3744", "rfc4918", "rfc6352", "rfc6578"]
+__all__ = [
+    "calendarserver",
+    "rfc3253",
+    "rfc3744",
+    "rfc4918",
+    "rfc5842",
+    "rfc6352",
+    "rfc6578",
+]

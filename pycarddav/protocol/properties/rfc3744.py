@@ -4,7 +4,7 @@ from ...dav.names import DAV
 from ...dav.xml import XML, E, join
 from ...model import Home, Principal, PrincipalCollection, Resource
 from .. import urls
-from ..access import ALL, OWNER, Privilege, privileges
+from ..access import ALL, Privilege, granted, privileges
 from ..context import Context
 from ..registry import prop
 
@@ -57,11 +57,15 @@ def supported_privilege_set(resource: Resource, ctx: Context) -> XML:
 
 @prop(DAV.acl, on=object, allprop=False)
 def acl(resource: Resource, ctx: Context) -> XML:
-    """§5.5: one entry, for the owner or for everybody who has logged in; it cannot be changed."""
-    name = urls.owner(resource)
-    who = E(DAV.href, ctx.href(Principal(name))) if name else E(DAV.authenticated)
-    held = OWNER if name else privileges(ctx.principal, resource)
-    return E(DAV.ace, E(DAV.principal, who), E(DAV.grant, _each(held)), E(DAV.protected))
+    """§5.5: none of the entries can be changed over the protocol."""
+    return join(
+        E(DAV.ace, E(DAV.principal, _who(who, ctx)), E(DAV.grant, _each(held)), E(DAV.protected))
+        for who, held in granted(resource)
+    )
+
+
+def _who(principal: Principal | None, ctx: Context) -> XML:
+    return E(DAV.href, ctx.href(principal)) if principal else E(DAV.authenticated)
 
 
 @prop(DAV.acl_restrictions, on=object, allprop=False)

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
-from ...dav.names import CARDDAV, DAV
+from ...dav import xml
+from ...dav.names import CALENDARSERVER, CARDDAV, DAV
 from ...dav.xml import XML, E, join
 from ...model import AddressBook, Card, Home, Principal
 from ...vcard import address_data as forms
@@ -18,6 +19,15 @@ def addressbook_home_set(resource: Principal | Home, ctx: Context) -> XML:
     """§7.1.1"""
     owner = resource.name if isinstance(resource, Principal) else resource.owner
     return E(DAV.href, ctx.href(Home(owner)))
+
+
+@prop(CARDDAV.principal_address, on=Principal, allprop=False)
+def principal_address(principal: Principal, ctx: Context) -> XML | None:
+    """§7.1.2: the card that the user's Apple devices have marked as their own."""
+    home = ctx.store.home(principal.name)
+    me_card = dict(home.dead).get(CALENDARSERVER.me_card) if home else None
+    href = xml.parse(xml.document(DAV.prop, me_card)).findtext(f"*/{DAV.href}") if me_card else None
+    return E(DAV.href, href) if href else None
 
 
 def set_addressbook_description(book: AddressBook, value: Element | None) -> AddressBook:
