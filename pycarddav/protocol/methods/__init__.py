@@ -1,6 +1,6 @@
 """The HTTP methods, one module each: ``(resource, ctx) -> Response``."""
 
-from . import delete, front_page, get, mkcol, options, propfind, proppatch, put, report
+from . import delete, front_page, get, mkcol, options, post, propfind, proppatch, put, report
 
 __all__ = [
     "delete",
@@ -8,6 +8,7 @@ __all__ = [
     "get",
     "mkcol",
     "options",
+    "post",
     "propfind",
     "proppatch",
     "put",

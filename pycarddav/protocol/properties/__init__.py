@@ -1,6 +1,6 @@
 """The live properties, each module named after the standard that defines them."""
 
-from . import calendarserver, rfc3253, rfc3744, rfc4918, rfc5842, rfc6352, rfc6578
+from . import calendarserver, rfc3253, rfc3744, rfc4918, rfc5842, rfc5995, rfc6352, rfc6578
 
 __all__ = [
     "calendarserver",
@@ -8,6 +8,7 @@ __all__ = [
     "rfc3744",
     "rfc4918",
     "rfc5842",
+    "rfc5995",
     "rfc6352",
     "rfc6578",
 ]

@@ -1,0 +1,39 @@
+"""POST of a card to a book (RFC 5995): a PUT to a name that the server finds."""
+
+import re
+from dataclasses import replace
+from urllib.parse import unquote
+from uuid import uuid4
+
+from ...dav.errors import PreconditionFailed
+from ...dav.names import DAV
+from ...model import AddressBook, UnmappedCard
+from ..access import require
+from ..context import Context
+from ..messages import Response
+from ..registry import method
+from .put import put
+
+# A Slug (RFC 5023 §9.7) that is a good name in a URL and on every file system.
+_SLUG = re.compile(r"(?!\.)([\w@+=.-]{1,80}?)(\.vcf)?")
+
+
+@method("POST", on=AddressBook, needs=DAV.read)
+def add_member(book: AddressBook, ctx: Context) -> Response:
+    """201 with the Location of the card: named by its Slug if that is to be had."""
+    slug = _SLUG.fullmatch(unquote(ctx.request.header("slug", "") or ""))
+    if slug:
+        try:
+            return _add(UnmappedCard(book, f"{slug[1]}.vcf"), ctx)
+        except PreconditionFailed:  # the name is taken
+            pass
+    return _add(UnmappedCard(book, f"{uuid4()}.vcf"), ctx)
+
+
+def _add(target: UnmappedCard, ctx: Context) -> Response:
+    require(DAV.bind, ctx.principal, target)
+    anew = {**ctx.request.headers, "if-none-match": "*", "if-match": ""}
+    request = replace(ctx.request, method="PUT", path=target.path, headers=anew)
+    response = put(target, replace(ctx, request=request))
+    location = ctx.request.origin + ctx.href(target)
+    return replace(response, headers={**response.headers, "Location": location})
