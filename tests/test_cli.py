@@ -185,10 +185,25 @@ def test_python_m_pycarddav_is_the_same_command():
     assert run.stderr == "pycarddav: error: cannot read /nowhere/x.ini: No such file or directory\n"
 
 
-def test_a_reader_that_leaves_early_is_no_traceback():
-    command = f"{sys.executable} -m pycarddav config example | head -n 0"
-    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
-    assert run.stderr == ""
+@pytest.mark.parametrize(
+    ("command", "code", "err"),
+    [
+        ("config example | head -n 0", 0, ""),
+        ("config example > /dev/full", 1, "cannot write the output: No space left on device"),
+    ],
+)
+def test_an_output_that_fails_is_no_traceback(command, code, err):
+    shell = ["bash", "-c", f"{sys.executable} -m pycarddav {command}"]
+    run = subprocess.run(shell, capture_output=True, text=True, check=False, timeout=60)
+    assert (run.returncode, run.stdout) == (code, "")
+    assert run.stderr == (f"pycarddav: error: {err}\n" if err else "")
+
+
+def test_a_locale_that_lacks_a_letter_is_no_traceback(cli, anna, home):
+    cli("book", "create", "anna/☃")
+    run = python("-m", "pycarddav", "book", "list", PYTHONIOENCODING="ascii")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "anna/\\u2603" in run.stdout
 
 
 def examples():
@@ -395,6 +410,23 @@ def test_what_cannot_be_done_with_a_book(cli, anna, words, code, message):
     found, out, err = cli("book", *words)
     assert (found, out, err.splitlines()[0]) == (code, "", f"pycarddav: error: {message}")
     assert cli("book", "list")[1] == "anna/contacts\t0\tContacts\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["book", "create", "anna/\udcff"], "argument USER/BOOK: this is not UTF-8"),
+        (["book", "create", "anna/b", "--displayname", "\udcff"], "argument --displayname: this"),
+        (["book", "list", "\udcff"], "argument USER: this is not UTF-8"),
+        (["user", "add", "\udcff"], "argument USER: this is not UTF-8"),
+        (["user", "passwd", "anna", "--password-stdin"], "the password is not UTF-8"),
+    ],
+)
+def test_octets_that_are_no_text_are_refused(cli, typed, anna, words, message):
+    typed("\udcff")
+    code, out, err = cli(*words)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"pycarddav: error: {message}")
 
 
 @pytest.mark.parametrize("words", [["user", "list"], ["book", "list"], ["book", "create", "a/b"]])

@@ -1,6 +1,7 @@
 """The command line: one module a subcommand, each with add_arguments(parser) and run(args)."""
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -33,19 +34,23 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names may be beyond the locale
     try:
         return _run(words)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has left; what Python still holds of it must not fail at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.PROBLEM
     except Failure as failure:
         if "--debug" in words:
             traceback.print_exc()
         complain(failure)
         return failure.code
+    except OSError as error:  # the output's: a command's own are Failures
+        if not isinstance(error, BrokenPipeError):  # whose reader has seen enough
+            complain(Failure(f"cannot write the output: {error.strerror}"))
+        # What Python still holds of it must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.PROBLEM
 
 
 def _run(words: list[str]) -> int:

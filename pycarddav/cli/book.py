@@ -12,7 +12,7 @@ from ..store import Store
 from . import console, references, storage
 from .console import Exit, Failure
 from .failures import failures
-from .options import add_options, loaded
+from .options import add_options, loaded, utf8
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -21,10 +21,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     delete = actions.add_parser("delete", help="delete an address book")
     listing = actions.add_parser("list", help="list address books")
     for action in (create, delete):
-        action.add_argument("book", metavar="USER/BOOK")
-    create.add_argument("--displayname", metavar="NAME", help="what clients show")
+        action.add_argument("book", metavar="USER/BOOK", type=utf8)
+    create.add_argument("--displayname", metavar="NAME", type=utf8, help="what clients show")
     delete.add_argument("--yes", action="store_true", help="do not ask")
-    listing.add_argument("user", metavar="USER", nargs="?", help="only this user's")
+    listing.add_argument("user", metavar="USER", type=utf8, nargs="?", help="only this user's")
     listing.add_argument("--json", action="store_true", help="as one JSON object")
     for action in (create, delete, listing):
         add_options(action, "storage", "auth")

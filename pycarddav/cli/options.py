@@ -1,6 +1,6 @@
 """The options that come from the configuration's schema, and the configuration they lead to."""
 
-from argparse import SUPPRESS, ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator
 from dataclasses import Field
 from pathlib import Path
@@ -20,6 +20,15 @@ def add_options(parser: ArgumentParser, *sections: str) -> None:
             parser.add_argument(option, metavar=metavar, type=kind, help=doc)
     parser.add_argument("--config", metavar="FILE", default=SUPPRESS, help="configuration file")
     parser.add_argument("--debug", action="store_true", default=SUPPRESS, help=SUPPRESS)
+
+
+def utf8(word: str) -> str:
+    """A name from the command line, which may hold any octets."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise ArgumentTypeError("this is not UTF-8") from None
+    return word
 
 
 def loaded(args: Namespace) -> Loaded:

@@ -2,7 +2,7 @@
 
 import getpass
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
 from ..auth import accounts
@@ -13,7 +13,7 @@ from ..serve import site
 from . import console, first_run, storage
 from .console import Exit, Failure
 from .failures import failures
-from .options import add_options, loaded
+from .options import add_options, loaded, utf8
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     remove = actions.add_parser("remove", help="remove a user; the address books stay")
     listing = actions.add_parser("list", help="list users and their address books")
     for action in (add, passwd, remove):
-        action.add_argument("user", metavar="USER")
+        action.add_argument("user", metavar="USER", type=utf8)
     for action in (add, passwd):
         action.add_argument(
             "--password-stdin", action="store_true", help="read the password from standard input"
@@ -119,7 +119,7 @@ def _may(user: dict[str, Any]) -> str:
 def _new_password(args: Namespace) -> str:
     """A password from standard input, or typed twice; never from the command line."""
     if args.password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
+        password = _first_line()
     elif not sys.stdin.isatty():
         raise Failure(
             "a password is typed on a terminal, and this is none", "--password-stdin", Exit.USAGE
@@ -129,3 +129,10 @@ def _new_password(args: Namespace) -> str:
         if getpass.getpass("Once more: ") != password:
             raise Failure("the passwords are not the same", code=Exit.USAGE)
     return password
+
+
+def _first_line() -> str:
+    try:
+        return utf8(sys.stdin.readline().rstrip("\r\n"))
+    except (UnicodeDecodeError, ArgumentTypeError):
+        raise Failure("the password is not UTF-8", code=Exit.USAGE) from None
