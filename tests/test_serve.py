@@ -127,8 +127,8 @@ def test_the_first_start_on_a_terminal_shows_the_password_once_and_keeps_no_file
     assert len(server.lines) <= 8
     said = "\n".join(server.lines)
     assert re.search(r"Open +http://127\.0\.0\.1:\d+/\n", said)
-    assert f"Data in {data} (created, mode 0700)" in said
-    assert re.search(r"Book +Contacts", said)
+    assert f"Data in {data} (mode 0700)" in said
+    assert re.search(r"Books +Contacts", said)
     user, password = re.search(r"User +(\S+)", said)[1], re.search(r"Password +(\S+)", said)[1]
     assert re.fullmatch("[a-z2-9]{4}(-[a-z2-9]{4}){3}", password)
     assert logs_in(data / ".htpasswd", user, password)
@@ -189,6 +189,13 @@ def test_check_uses_the_configuration_that_is_in_effect(capsys, monkeypatch):
     monkeypatch.setenv("PYCARDDAV_SERVER__HOST", "203.0.113.1")
     assert main(["serve", "--check"]) == 0
     assert "/.well-known/carddav leads to /contacts/check/contacts/" in capsys.readouterr().out
+
+
+def test_check_says_what_does_not_work(capsys, monkeypatch):
+    monkeypatch.setenv("PYCARDDAV_SERVER__MAX_BODY_SIZE", "1")
+    assert main(["serve", "--check"]) == 1
+    said = capsys.readouterr().out
+    assert said == "FAIL  discover  expected 207 for PROPFIND /, 413 came\n"
 
 
 # What must not be begun, or not be served

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from .console import Exit, Failure, complain
+from .console import MEANINGS, Exit, Failure, complain
 
 COMMANDS = {
     "serve": "run the server",
@@ -18,12 +18,6 @@ COMMANDS = {
     "config": "show and check the configuration",
     "version": "print the version",
 }
-
-
-EXIT_CODES = (
-    "Exit codes: 0 done, 1 a problem, 2 wrong usage or configuration, 3 not found,"
-    " 4 exists already or is in use, 5 done in part, 130 interrupted."
-)
 
 
 class Parser(argparse.ArgumentParser):
@@ -66,7 +60,12 @@ def _run(words: list[str]) -> int:
 
 def parser(words: Sequence[str]) -> Parser:
     """The parser of a command line in which *words* stand."""
-    root = Parser(prog="pycarddav", description="Address books for your phones.", epilog=EXIT_CODES)
+    codes = "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items())
+    root = Parser(
+        prog="pycarddav",
+        description="Address books for your phones.",
+        epilog=f"exit codes: {codes}",
+    )
     root.add_argument("--config", metavar="FILE", help="configuration file")
     root.add_argument("--debug", action="store_true", help="show where an error came from")
     commands = root.add_subparsers(title="commands", dest="command", metavar="COMMAND")

@@ -14,15 +14,24 @@ SCHEMA = 1  # of what --json prints; a change that could break a reader counts i
 
 
 class Exit(IntEnum):
-    """Exit codes."""
-
     OK = 0
-    PROBLEM = 1  # problems were found; or the system said no
-    USAGE = 2  # wrong usage or configuration
+    PROBLEM = 1
+    USAGE = 2
     NOT_FOUND = 3
-    CONFLICT = 4  # it exists already, is locked, is in use
+    CONFLICT = 4
     PARTIAL = 5
     INTERRUPTED = 130
+
+
+MEANINGS = {
+    Exit.OK: "done",
+    Exit.PROBLEM: "a problem was found, or the system refused something",
+    Exit.USAGE: "wrong usage or configuration",
+    Exit.NOT_FOUND: "not found",
+    Exit.CONFLICT: "it exists already, or is in use",
+    Exit.PARTIAL: "done in part",
+    Exit.INTERRUPTED: "interrupted",
+}
 
 
 class Failure(Exception):

@@ -29,6 +29,7 @@ class Account:
     user: str
     password: str
     file: Path | None
+    books: tuple[str, ...]
 
 
 def wanted(config: Config) -> bool:
@@ -38,19 +39,21 @@ def wanted(config: Config) -> bool:
 
 
 def begin(config: Config) -> Account:
-    """Make the first user, named after whoever is logged in, with an address book."""
-    account = Account(first_user(login_name()), new_password(), _file(config.auth.htpasswd))
-    if account.file:
-        with open(os.open(account.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(f"{account.password}\n")
-    accounts.add_user(config.auth.htpasswd, account.user, account.password)
-    site.app(config).welcome(Principal(account.user))
-    return account
+    """Make the first user, named after whoever is logged in, with an address book.
 
-
-def _file(htpasswd: Path) -> Path | None:
-    """None on a terminal, which shows the password once; a log is kept, and read by others."""
-    return None if sys.stdout.isatty() else initial_password(htpasswd)
+    A terminal shows the password once; a log is kept and read by others, so there it is a file's.
+    """
+    user, password = first_user(login_name()), new_password()
+    file = None if sys.stdout.isatty() else initial_password(config.auth.htpasswd)
+    if file:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w") as opened:
+            opened.write(f"{password}\n")
+    accounts.add_user(config.auth.htpasswd, user, password)
+    app = site.app(config)
+    app.welcome(Principal(user))
+    books = tuple(book.displayname or book.name for book in app.store.books(user))
+    return Account(user, password, file, books)
 
 
 def first_user(login: str) -> str:
@@ -88,11 +91,11 @@ def banner(found: Loaded, address: str, account: Account, passwd: str) -> list[s
         password = f"in {account.file} until it is changed: {passwd}"
     return [
         f"pycarddav {__version__}: address books for your phones",
-        f"Data in {found.config.storage.folder} (created, mode 0700)"
+        f"Data in {found.config.storage.folder} (mode 0700)"
         f", settings from {found.file or 'built-in defaults'}",
         f"  Open      {address}",
         f"  User      {account.user}",
         f"  Password  {password}",
-        "  Book      Contacts (empty)",
+        f"  Books     {', '.join(account.books)}",
         "What next: README.md says how phones connect. Ctrl-C stops the server.",
     ]
