@@ -250,6 +250,13 @@ def test_every_byte_is_kept(data):
     assert all(item.params is not None and item.text is not None for item in vcard.properties)
 
 
+@given(ANYTHING, st.sets(st.sampled_from(["FN", "TYPE", "X", "BEGIN", "END"])))
+def test_reading_only_some_properties_reads_those_the_same(data, names):
+    data = b"BEGIN:VCARD\nX:" + data
+    found, wanted = content.parse(data), content.parse(data, names)
+    assert [wanted.get(name) for name in names] == [found.get(name) for name in names]
+
+
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from("\n,;:\\\"^'="))
 
 

@@ -119,6 +119,11 @@ class Filter:
     test: str = "anyof"
     props: tuple[PropFilter, ...] = ()
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The properties it looks at."""
+        return frozenset(item.name for item in self.props)
+
     def matches(self, vcard: VCard) -> bool:
         """Whether the card is among those that the query asks for."""
         return not self.props or TESTS[self.test](item.matches(vcard) for item in self.props)
