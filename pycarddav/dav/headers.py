@@ -116,3 +116,23 @@ def attachment(filename: str) -> str:
     name = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]', "_", filename).strip(" .") or "_"
     plain = name.encode("ascii", "replace").decode().replace("?", "_")
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def accepted(value: str | None) -> list[tuple[str, dict[str, str], float]]:
+    """The media ranges of an Accept header (RFC 9110 §12.5.1): type, parameters, quality above 0.
+
+    Parameters may stand before and after the quality; what is no quality is 1.
+    """
+    found = []
+    for item in (value or "").split(","):
+        kind, *rest = (part.strip().lower() for part in item.split(";"))
+        pairs = (part.partition("=") for part in rest)
+        params = {name.strip(): said.strip(' "') for name, _, said in pairs}
+        quality = _quality(params.pop("q", ""))
+        if kind and quality > 0:
+            found.append((kind, params, quality))
+    return found
+
+
+def _quality(text: str) -> float:
+    return float(text) if re.fullmatch(r"[01](\.\d{0,3})?", text, re.ASCII) else 1.0

@@ -324,3 +324,16 @@ def version(data: bytes) -> str:
     """The card's version, read from its second line if it is there; empty when it has none."""
     match = _VERSION.match(data)
     return match[1].decode() if match else parse(data).version
+
+
+def text(data: bytes) -> str:
+    """A card as text for an XML document.
+
+    With LF, which XML makes of CRLF anyway: some clients count every ``&#13;``.
+    """
+    try:
+        found = data.decode()
+    except UnicodeDecodeError:  # where a fold splits a character, or in a file edited by hand
+        lines = map(unfold, logical_lines(data))
+        found = b"".join(fold(decode(line)) for line in lines).decode()
+    return found.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
