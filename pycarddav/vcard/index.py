@@ -1,0 +1,144 @@
+"""An index over the cards of one book: which of them can match a filter at all, from memory.
+
+For each indexed property one run of bytes holds the folded values of all cards, so a rare text is
+found by one search through it.  A card that changes gets a new row; its old one is dead until the
+rows are packed.  What is found is a superset: whoever asks still matches the cards themselves.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable
+from threading import Lock
+
+from . import query
+from .content import VCard
+from .query import Filter, PropFilter, TextMatch
+
+# What clients search by, and short enough to be kept.
+NAMES: tuple[str, ...] = ("FN", "N", "NICKNAME", "EMAIL", "TEL", "ORG", "CATEGORIES", "UID")
+NAMES += ("KIND", "X-ADDRESSBOOKSERVER-KIND")
+_LONGEST = 1_000  # octets of one property in one card; longer ones can always match
+_BEFORE = b"\xff"  # each value; never part of UTF-8
+_MIN_DEAD = 64  # rows, before packing is worth it
+
+Rows = set[int]
+
+
+class _Column:
+    """The values of one property, row after row."""
+
+    def __init__(self) -> None:
+        self.text = bytearray()
+        self.ends = array("I")
+        self.overlong: Rows = set()
+
+    def append(self, value: bytes) -> None:
+        if len(value) > _LONGEST:
+            self.overlong.add(len(self.ends))
+            value = _BEFORE
+        self.text += value
+        self.ends.append(len(self.text))
+
+    def __getitem__(self, row: int) -> bytes:
+        if row in self.overlong:
+            return bytes(_LONGEST + 1)  # stays overlong when it is copied
+        return bytes(self.text[self.ends[row - 1] if row else 0 : self.ends[row]])
+
+    def present(self) -> Rows:
+        """The rows that have the property."""
+        starts = [0, *self.ends]
+        return {row for row, end in enumerate(self.ends) if starts[row] != end}
+
+    def containing(self, needle: bytes) -> Rows:
+        """The rows that have *needle* in a value."""
+        rows = set(self.overlong)
+        start = self.text.find(needle)
+        while start >= 0:
+            row = bisect_right(self.ends, start)
+            rows.add(row)
+            start = self.text.find(needle, self.ends[row])
+        return rows
+
+
+class Index:
+    """Names of cards by what is in them.  Safe to use from several threads."""
+
+    def __init__(self, cards: Iterable[tuple[str, VCard]] = ()) -> None:
+        self._lock = Lock()
+        self._names: list[str | None] = []  # by row; None where the row is dead
+        self._rows: dict[str, int] = {}
+        self._columns = {name: _Column() for name in NAMES}
+        for name, vcard in cards:
+            self.put(name, vcard)
+
+    def put(self, name: str, vcard: VCard) -> None:
+        """Add a card, or replace it."""
+        values = {column: _values(vcard, column) for column in NAMES}
+        with self._lock:
+            self._discard(name)
+            self._append(name, values)
+
+    def remove(self, name: str) -> None:
+        """Forget a card, if it is known."""
+        with self._lock:
+            self._discard(name)
+
+    def candidates(self, wanted: Filter) -> set[str] | None:
+        """The names of all cards that can match, and maybe more; None if the index cannot tell."""
+        with self._lock:
+            parts = [self._prop(item) for item in wanted.props]
+            rows = _combined(wanted.test, parts)
+            if rows is None:
+                return None
+            return {name for row in rows if (name := self._names[row]) is not None}
+
+    def _append(self, name: str, values: dict[str, bytes]) -> None:
+        self._rows[name] = len(self._names)
+        self._names.append(name)
+        for column, value in values.items():
+            self._columns[column].append(value)
+
+    def _discard(self, name: str) -> None:
+        row = self._rows.pop(name, None)
+        if row is not None:
+            self._names[row] = None
+            if len(self._names) > 2 * len(self._rows) + _MIN_DEAD:
+                self._pack()
+
+    def _pack(self) -> None:
+        """Drop the dead rows."""
+        old_rows, old = self._rows, self._columns
+        self._names, self._rows = [], {}
+        self._columns = {column: _Column() for column in NAMES}
+        for name, row in old_rows.items():
+            self._append(name, {column: old[column][row] for column in NAMES})
+
+    def _prop(self, item: PropFilter) -> Rows | None:
+        column = self._columns.get(item.name)
+        if column is None or (item.group and not item.defined):
+            return None
+        if not item.defined:
+            return set(range(len(self._names))) - column.present()
+        parts = [_text(column, text) for text in item.texts] + [None] * len(item.params)
+        rows = _combined(item.test, parts)
+        return column.present() if rows is None else rows
+
+
+def _combined(test: str, parts: list[Rows | None]) -> Rows | None:
+    """The rows for which the test can hold; None, for any part and for all, means all of them."""
+    known = [part for part in parts if part is not None]
+    if not known or (test == "anyof" and len(known) < len(parts)):
+        return None
+    return set.union(*known) if test == "anyof" else set.intersection(*known)
+
+
+def _text(column: _Column, text: TextMatch) -> Rows | None:
+    """Every kind of match needs the text somewhere; what is folded otherwise cannot be searched."""
+    if text.negate or not (text.text.isascii() or text.collation == query.DEFAULT_COLLATION):
+        return None
+    return column.containing(query.unicode_casemap(text.text).encode()) if text.text else None
+
+
+def _values(vcard: VCard, name: str) -> bytes:
+    found = (query.unicode_casemap(query.candidates(item)[0]) for item in vcard.get(name))
+    return b"".join(_BEFORE + value.encode() for value in found)
