@@ -1,4 +1,4 @@
-"""The forms in which a card can be had: by CARDDAV:address-data (RFC 6352 §10.4), by GET's Accept."""
+"""The forms in which a card can be had: CARDDAV:address-data (RFC 6352 §10.4) and GET's Accept."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ def negotiate(data: bytes, accept: str | None) -> tuple[str, bytes]:
 
 def _preferred(ranges: list[tuple[str, dict[str, str], float]], stored: AddressData) -> AddressData:
     """The form with the highest quality; among equals the stored one, unless by a wildcard."""
-    choices = []
+    choices: list[tuple[float, int, int, AddressData]] = []  # worst comes last
     for kind, params, quality in ranges:
         form = find(kind, params.get("version"))
         if kind == VCARD and params.get("version") in (None, stored.version):

@@ -68,8 +68,5 @@ def supported_collation_set(book: AddressBook, ctx: Context) -> XML:
 
 @prop(CARDDAV.address_data, on=Card, allprop=False, asked=forms.parse)
 def address_data(card: Card, ctx: Context, said: forms.AddressData) -> str:
-    """§10.4, in the form that was asked for; 3.0 where the client did not say.
-
-    With LF: XML parsers make that of CRLF anyway, and some cap the number of &#13;.
-    """
-    return said.text(card.data).replace("\r\n", "\n")
+    """§10.4, in the form that was asked for; 3.0 where the client did not say."""
+    return said.text(card.data)

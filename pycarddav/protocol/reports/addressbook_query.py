@@ -44,7 +44,7 @@ def _query(resource: Resource, scope: Iterator[Card], body: Element, ctx: Contex
 
 def _matches(wants: query.Filter, card: Card) -> bool:
     try:
-        return wants.matches(content.parse(card.data))
+        return wants.matches(content.parse(card.data, wants.names))
     except content.Unreadable:  # a file that somebody put there; it must not hide the others
         return False
 
