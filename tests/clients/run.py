@@ -46,10 +46,11 @@ def served(folder: pathlib.Path, password: str, base: str = "") -> Iterator[str]
         assert server.wait(30) == 0, "the server did not end as it should"
 
 
-def check(client: str, url: str, password: str) -> Counter[str]:
+def check(client: str, url: str, password: str, log: pathlib.Path) -> Counter[str]:
     """How many of a client's checks were ok, and how many FAILED; what it says is passed on."""
     print(f"--- {client}", flush=True)
     counts: Counter[str] = Counter()
+    logged = log.stat().st_size
     command = [str(HERE / client / "run"), url, USER, password]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
@@ -58,6 +59,9 @@ def check(client: str, url: str, password: str) -> Counter[str]:
     if process.returncode and not counts["FAILED"]:
         print(f"FAILED {client} ended with {process.returncode}")
         counts["FAILED"] += 1
+    if counts["FAILED"]:
+        print("What the server logged meanwhile, at most the last 200 lines:")
+        print("\n".join(log.read_bytes()[logged:].decode().splitlines()[-200:]))
     return counts
 
 
@@ -80,10 +84,7 @@ def session(clients: list[str], proxy: str | None, folder: pathlib.Path) -> Coun
             print(f"=== {proxy}")
             url = stack.enter_context(behind(PROXIES[proxy], url, folder))
         for client in clients:
-            counts += check(client, url, password)
-    if counts["FAILED"]:
-        log = (folder / "log").read_text().splitlines()[-40:]
-        print("\n".join(["The end of the server's log:", *log]))
+            counts += check(client, url, password, folder / "log")
     return counts
 
 
