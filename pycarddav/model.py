@@ -4,6 +4,7 @@ A path is absolute, percent-encoded in one canonical way (RFC 3986 §2.3, and wh
 see raw, ``@`` above all), and does not know under which prefix the server is reached.
 """
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import quote
@@ -13,10 +14,12 @@ from .dav.xml import XML
 
 PRINCIPALS = ".principals"
 
+_PLAIN = re.compile(r"[A-Za-z0-9@~._-]+")  # what most names are made of, and nothing is to encode
+
 
 def encode(name: str) -> str:
     """One path segment, in the only spelling that this server ever answers with."""
-    return quote(name, safe="!$&'()*+,;=:@~-._")
+    return name if _PLAIN.fullmatch(name) else quote(name, safe="!$&'()*+,;=:@~-._")
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,15 @@
 """Multi-status responses (RFC 4918 §13), built of fragments that stand on their own."""
 
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache, lru_cache
 from http import HTTPStatus
 
 from .names import DAV
-from .xml import XML, E, document, join
+from .xml import XML, E, document, escape, join
+
+# A book has one response for each card, so what is the same in all of them is written once.
+_GAP = XML("\0")
+_BEGIN, _BETWEEN, _END = E(DAV.response, E(DAV.href, _GAP), _GAP).split(_GAP)
 
 
 @cache
@@ -16,20 +20,28 @@ def status_line(code: int) -> XML:
 
 def propstat(code: int, props: Iterable[str], *error: XML) -> XML:
     """Properties that share one outcome."""
+    before, behind = _around(code, *error)
+    return XML(f"{before}{''.join(props)}{behind}")
+
+
+@lru_cache(maxsize=128)
+def _around(code: int, *error: XML) -> tuple[str, str]:
+    """What stands around the properties of one outcome: the same for all cards of a listing."""
     errors = [E(DAV.error, *error)] if error else []
-    return E(DAV.propstat, E(DAV.prop, *props), status_line(code), *errors)
+    whole = E(DAV.propstat, E(DAV.prop, _GAP), status_line(code), *errors)
+    before, _, behind = whole.partition(_GAP)
+    return before, behind
 
 
-def propstats(href: str, by_status: Mapping[int, Iterable[str]]) -> XML:
+def propstats(href: str, by_status: Mapping[int, Collection[str]]) -> XML:
     """A response whose properties are grouped by status, 200 first for Thunderbird."""
-    groups = [(code, list(props)) for code, props in sorted(by_status.items())]
-    shown = [(code, props) for code, props in groups if props] or [(200, [])]
-    return response(href, *(propstat(code, props) for code, props in shown))
+    codes = sorted(code for code, props in by_status.items() if props) or [200]
+    return response(href, *[propstat(code, by_status.get(code, ())) for code in codes])
 
 
 def response(href: str, *propstats: XML) -> XML:
     """A response out of ready propstat fragments."""
-    return E(DAV.response, E(DAV.href, href), *propstats)
+    return XML(f"{_BEGIN}{escape(href)}{_BETWEEN}{''.join(propstats)}{_END}")
 
 
 def status(href: str, code: int, *error: XML) -> XML:

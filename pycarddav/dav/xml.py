@@ -81,19 +81,34 @@ _ESCAPES = str.maketrans(
 )
 
 
+# Without any of these octets, and U+FFC0 to U+FFFF, text has nothing but markup to be escaped.
+_RARE = bytes([*range(9), *range(0xB, 0x20)])
+
+
 def escape(text: str) -> str:
     """*text* as it stands between tags, whatever it holds."""
+    if _is_usual(text):  # in a twentieth of the time
+        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return text.translate(_ESCAPES)
+
+
+def _is_usual(text: str) -> bool:
+    try:
+        octets = text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+    return b"\xef\xbf" not in octets and len(octets.translate(None, _RARE)) == len(octets)
 
 
 def E(name: str, /, *children: str, **attributes: str) -> XML:
     """One element as a fragment; attribute ``content_type`` is written ``content-type``."""
     opening, closing = _tags(name)
-    attrs = "".join(f" {k.replace('_', '-')}={_quote(v)}" for k, v in attributes.items())
+    if attributes:
+        opening += "".join(f" {k.replace('_', '-')}={_quote(v)}" for k, v in attributes.items())
     if not children:
-        return XML(f"<{opening}{attrs}/>")
-    inner = "".join(child if isinstance(child, XML) else escape(child) for child in children)
-    return XML(f"<{opening}{attrs}>{inner}</{closing}>")
+        return XML(f"<{opening}/>")
+    inner = "".join([child if isinstance(child, XML) else escape(child) for child in children])
+    return XML(f"<{opening}>{inner}</{closing}>")
 
 
 def join(fragments: Iterable[str]) -> XML:
