@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 import pytest
+from disk import Server
 
 from pycarddav.dav import xml
 from pycarddav.dav.names import CARDDAV, DAV
@@ -170,3 +171,19 @@ def anyone(request: Request) -> Principal | None:
 @pytest.fixture
 def client(store) -> Client:
     return Client(App(store, anyone, Limits(max_resource_size=20_000)))
+
+
+@pytest.fixture
+def server(tmp_path) -> Server:
+    """A book on disk."""
+    FilesystemStore(tmp_path / "storage").save_book(AddressBook("alice", "friends", "", "Friends"))
+    return Server(tmp_path / "storage")
+
+
+@pytest.fixture
+def synced(server) -> Server:
+    """A book on disk with two cards, which a client has."""
+    server.put("ada.vcf")
+    server.put("bob.vcf")
+    server.sync()
+    return server

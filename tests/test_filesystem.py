@@ -8,67 +8,12 @@ import subprocess
 import threading
 
 import pytest
+from disk import ME, Server, card
 
 from pycarddav.dav.errors import Conflict, Forbidden, InvalidSyncToken, PreconditionFailed
 from pycarddav.dav.headers import ANYTHING, Condition
-from pycarddav.model import AddressBook, Author, Home
+from pycarddav.model import AddressBook, Home
 from pycarddav.store.filesystem import FilesystemStore
-
-ME = Author("alice", "pytest")
-
-
-def card(uid, text=""):
-    return f"BEGIN:VCARD\r\nVERSION:4.0\r\nUID:{uid}\r\nFN:{text or uid}\r\nEND:VCARD\r\n".encode()
-
-
-class Server:
-    """One book on a store, as the server sees it, and a client that syncs with it."""
-
-    def __init__(self, storage):
-        self.storage, self.folder = storage, storage / "alice" / "friends"
-        self.token, self.cards = None, {}
-        self.restart()
-
-    def restart(self):
-        self.store = FilesystemStore(self.storage)
-
-    @property
-    def book(self):
-        return self.store.book("alice", "friends")
-
-    def put(self, name, text="", uid=None, condition=ANYTHING):
-        data = card(uid or name, text)
-        return self.store.put(self.book, name, data, uid or name, condition, ME)[0]
-
-    def contents(self):
-        return {card.name: card.data for card in self.store.cards(self.book)}
-
-    def sync(self):
-        """What the client is told since the last time, as (changed, removed)."""
-        changes = self.store.changes(self.book, self.token)
-        self.token = changes.token
-        for name in changes.removed:
-            del self.cards[name]
-        for found in self.store.cards(self.book, changes.changed):
-            self.cards[found.name] = found.data
-        assert self.cards == self.contents()
-        return set(changes.changed), set(changes.removed)
-
-
-@pytest.fixture
-def server(tmp_path):
-    FilesystemStore(tmp_path / "storage").save_book(AddressBook("alice", "friends"))
-    return Server(tmp_path / "storage")
-
-
-@pytest.fixture
-def synced(server):
-    """A server with two cards that the client has."""
-    server.put("ada.vcf")
-    server.put("bob.vcf")
-    server.sync()
-    return server
-
 
 # The disk
 
@@ -216,7 +161,9 @@ def test_a_journal_cut_off_in_mid_line_is_mended(synced):
     assert journal.read_bytes().endswith(b"ada.vcf\n")
 
 
-@pytest.mark.parametrize("junk", [b"", b"x", b"\0" * 5000, b"pycarddav-journal 1 0 0 0\n", b"\xff"])
+@pytest.mark.parametrize(
+    "junk", [b"", b"x", b"\0" * 5000, b"pycarddav-journal 1 0 0 0 0\n", b"\xff"]
+)
 def test_a_journal_that_is_none_is_begun_anew(synced, junk):
     (synced.storage / ".pycarddav" / "alice" / "friends" / "journal").write_bytes(junk)
     synced.restart()

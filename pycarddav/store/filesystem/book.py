@@ -1,19 +1,15 @@
-"""One book: a folder of cards, as it is known, kept true to the disk.
+"""One book: reading it, changing it, and saying what has changed."""
 
-Readers take no lock: they see the snapshot that a writer has replaced as a whole.  What is noticed
-to be different on disk becomes a change like any other, under the lock, in the journal.
-"""
-
-import logging
 import os
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 
 from ...dav.errors import (
     Conflict,
+    Error,
     InvalidSyncToken,
     NotFound,
     PreconditionFailed,
@@ -21,64 +17,230 @@ from ...dav.errors import (
     Unavailable,
 )
 from ...dav.headers import Condition
-from ...model import AddressBook, Changes, encode
+from ...model import Author, Changes, encode
 from .. import etag, same_uid
-from . import files, member, names, token
-from .journal import Change, Journal, Replaced
-from .lock import Lock
-from .member import Broken
-from .snapshot import Member, Snapshot, moved
-from .token import EMPTY, NOTHING, Part
-
-log = logging.getLogger(__name__)
+from . import files, member, token
+from .folder import Folder
+from .history import History
+from .journal import Cause, Past, now
+from .mirror import Mirror
+from .snapshot import Member, Snapshot
+from .token import EMPTY, Part
+from .watch import Watches
 
 
 class Book:
-    """*folder* holds the cards, *state* what the server needs beside them."""
+    """*path* is its URL's, *folder* holds the cards, *state* what the server needs beside them."""
 
-    def __init__(self, about: AddressBook, folder: str, state: str) -> None:
-        self._about, self._folder = about, folder
-        self.lock = Lock(os.path.join(state, "lock"))
-        self._journal = Journal(os.path.join(state, "journal"))
-        self.snapshot = Snapshot()
-        self.broken: dict[str, Broken] = {}  # name -> why its file is not served as it is
-        with self.lock, files.trouble(f"{about.path}"):
-            self._load()
-
-    # What is there
+    def __init__(self, path: str, folder: Folder, state: str, watches: Watches) -> None:
+        self._path, self._folder = path, folder
+        self.mirror = Mirror(folder, state, watches)
+        self.history = History(os.path.join(state, "history"))
+        self._trouble: Error | None = None
 
     def fresh(self) -> Snapshot:
-        """What is on disk now."""
-        if suspects := self._suspects():
-            with self.lock, files.trouble(self._about.path):
-                self._reconcile(suspects)
-        return self.snapshot
+        """What is there now; the last that was seen while the folder cannot be trusted.
+
+        NotFound; Unavailable when nothing is known at all.
+        """
+        try:
+            found = self.mirror.fresh()
+        except Unavailable as error:
+            self._trouble = error
+            if not self.mirror.snapshot.members:
+                raise
+            return self.mirror.snapshot
+        self._trouble = None
+        return found
+
+    def trusted(self) -> Snapshot:
+        """What fresh() has found.  Unavailable where that was not the folder as it is."""
+        if self._trouble:
+            raise self._trouble
+        return self.mirror.snapshot
 
     def content(self, name: str) -> tuple[Member, bytes] | None:
         """A card and its content, each being the other's; None when there is no such card.
 
-        Unavailable when its file is broken, and no good version is kept.
+        Unavailable when its file is broken, and this version is not kept.
         """
         for _ in range(3):  # a file may change between look and read
-            if (found := self.snapshot.members.get(name)) is None:
+            if (found := self.trusted().members.get(name)) is None:
                 return None
-            try:
-                data, _ = files.read(self._path(name), member.LARGEST)
-            except (OSError, ValueError):
-                data = b""
-            if etag(data) == found.etag:
+            if (data := self._read(name)) is not None and etag(data) == found.etag:
                 return found, data
-            with self.lock, files.trouble(self._about.path):
-                self._reconcile({name})
-        raise Unavailable(f"{self._about.path}{encode(name)}: {self.broken.get(name)}")
+            if name in self.mirror.broken and (data := self.history.get(found.etag)) is not None:
+                return found, data
+            with files.trouble(self._path), self.mirror.lock.within():
+                self.mirror.reconcile({name})
+        raise Unavailable(f"{self._path}{encode(name)}: its file {self.mirror.broken.get(name)}")
+
+    def _read(self, name: str) -> bytes | None:
+        try:
+            return files.read(self._folder.file(name), member.LARGEST)[0]
+        except (OSError, ValueError):
+            return None
+
+    def past(self) -> Past:
+        """All that the journal knows."""
+        with files.trouble(self._path), self.locked():
+            return self.mirror.journal.read()
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the lock of the book."""
+        return self.mirror.lock.within()
+
+    # What changes
+
+    def put(
+        self,
+        name: str,
+        data: bytes,
+        uid: str | None,
+        condition: Condition,
+        author: Author,
+        reason: str = "put",
+    ) -> tuple[Member, bool]:
+        """As the Store says; *reason* is what the history will say."""
+        self.trusted()
+        path = self._folder.file(name)
+        with files.trouble(self._path), self._temporary(data) as temporary:
+            with self.mirror.lock.within():
+                old = self._current(name)
+                _check(condition, old)
+                self._check_uid(name, uid, old)
+                if old is None or old.etag != etag(data) or name in self.mirror.broken:
+                    self._place(temporary.path, name, old)
+                    new = member.of(data, uid, os.lstat(path), time.time_ns())
+                    self.mirror.broken.pop(name, None)
+                    self.mirror.commit({name: new}, Cause(now(), reason, author))
+                else:
+                    new = old
+            if new is old:
+                files.sync_file(path)  # somebody else may have written it, and not synced
+            files.sync_folder(self._folder.path)
+        return new, old is None
+
+    def delete(
+        self, name: str, condition: Condition, author: Author, reason: str = "delete"
+    ) -> None:
+        """As the Store says."""
+        self.trusted()
+        with files.trouble(self._path):
+            with self.mirror.lock.within():
+                if (old := self._current(name)) is None:
+                    raise NotFound("no such card")
+                _check(condition, old)
+                self._remove(name, old)
+                self.mirror.broken.pop(name, None)
+                self.mirror.commit({name: None}, Cause(now(), reason, author))
+            files.sync_folder(self._folder.path)
+
+    def take(
+        self,
+        source: "Book",
+        old_name: str,
+        name: str,
+        condition: Condition,
+        there: Condition,
+        author: Author,
+    ) -> tuple[Member, bool]:
+        """Move a card of *source*, which may be this book, here: as the Store's move()."""
+        self.trusted()
+        source.trusted()
+        with files.trouble(self._path):
+            with locked(self, source):
+                if (card := source._current(old_name)) is None:
+                    raise NotFound("no such card")
+                _check(condition, card)
+                old = self._current(name)
+                _check(there, old)
+                self._check_uid(name, card.uid, old, old_name if source is self else None)
+                if broken := source.mirror.broken.get(old_name):
+                    raise Unavailable(f"{source._path}{encode(old_name)}: its file {broken}")
+                self._move(source, old_name, name, card, old, Cause(now(), "move", author))
+            files.sync_folder(self._folder.path)
+            files.sync_folder(source._folder.path)
+        return card, old is None
+
+    def _move(
+        self,
+        source: "Book",
+        old_name: str,
+        name: str,
+        card: Member,
+        old: Member | None,
+        cause: Cause,
+    ) -> None:
+        path = source._folder.file(old_name)
+        source.history.keep(path, card.etag)
+        self._place(path, name, old)
+        self.mirror.broken.pop(name, None)
+        here = {name: card._replace(ctime=0)}  # the file is the same, but its times have moved
+        self.mirror.commit(here | ({old_name: None} if source is self else {}), cause)
+        if source is not self:
+            source.mirror.commit({old_name: None}, cause)
+
+    # Steps of a change, under the lock
+
+    def _temporary(self, data: bytes) -> files.Temporary:
+        try:
+            return files.Temporary(self._folder.path, data)
+        except FileNotFoundError:
+            raise NotFound("no such book") from None
+
+    def _current(self, name: str) -> Member | None:
+        """The card as it is on disk this moment."""
+        if self._folder.is_another(len(self.mirror.snapshot.members)):
+            raise Unavailable("the folder was replaced a moment ago")
+        self.mirror.reconcile({name})
+        return self.mirror.snapshot.members.get(name)
+
+    def _check_uid(
+        self, name: str, uid: str | None, old: Member | None, leaving: str | None = None
+    ) -> None:
+        """UidConflict when no card with *uid* may come to *name*, while *leaving* goes."""
+        if old and not same_uid(uid, old.uid):
+            raise UidConflict(self._path + encode(name))
+        owner = self.mirror.snapshot.uids.get(uid) if uid is not None else None
+        if owner is not None and owner not in (name, leaving):
+            raise UidConflict(self._path + encode(owner))
+
+    def _place(self, source: str, name: str, old: Member | None) -> None:
+        path = self._folder.file(name)
+        try:
+            if member.exists(path) and (old or self._folder.has(name)):
+                self.history.keep(path, self._version(name, old))
+                os.rename(source, path)
+            else:
+                files.rename_new(source, path)
+        except FileExistsError as error:
+            raise Conflict(f"something else is at {name!r}, or differs only in case") from error
+
+    def _remove(self, name: str, old: Member) -> None:
+        path = self._folder.file(name)
+        try:
+            if member.exists(path):
+                self.history.take(path, self._version(name, old))
+        except FileExistsError as error:
+            raise Conflict(f"there is no file at {name!r}, but something else") from error
+
+    def _version(self, name: str, known: Member | None) -> str:
+        """Under which name the history keeps what is in the file."""
+        broken = known is None or name in self.mirror.broken
+        return f"broken-{time.time_ns()}" if broken or not known else known.etag
+
+    # What has changed
 
     def changes(self, since: str | None, limit: int | None) -> Changes:
         """As the Store says."""
-        try:
-            parts = token.parse(since) if since is not None else NOTHING
-        except ValueError as error:
-            raise InvalidSyncToken("this server never gave out such a token") from error
-        snapshot = self.snapshot
+        snapshot = self.trusted()
+        parts: tuple[Part, ...] = (Part(snapshot.seq, EMPTY),)
+        if since is not None:
+            try:
+                parts = token.parse(since)
+            except ValueError as error:
+                raise InvalidSyncToken("this server never gave out such a token") from error
         touched = self._touched(snapshot, parts)
         sent = touched if limit is None else touched[:limit]
         more = len(sent) < len(touched)
@@ -95,231 +257,21 @@ class Book:
         touched: list[str] = []
         above = ""
         for part in parts:
-            changed = self._journal.since(part.seq, part.state) if parts is not NOTHING else None
-            if changed is not None:
-                touched += sorted({name for name in changed if part.holds(name, above)})
-            elif part.state == EMPTY:  # it has nothing there: no journal is needed to say what is
-                last = part.last
-                end = len(snapshot.names) if last is None else bisect_right(snapshot.names, last)
-                touched += snapshot.names[bisect_right(snapshot.names, above) : end]
-            elif part.state != snapshot.state:
-                raise InvalidSyncToken("this book was never in that state")
+            names = {name for name in self._changed(snapshot, part) if part.holds(name, above)}
+            if part.state == EMPTY:  # it has nothing there, but what it has put there meanwhile
+                end = bisect_right(snapshot.names, part.last) if part.last else None
+                names.update(snapshot.names[bisect_right(snapshot.names, above) : end])
+            touched += sorted(names)
             above = part.last or above
         return touched
 
-    # What changes
-
-    def put(
-        self, name: str, data: bytes, uid: str | None, condition: Condition
-    ) -> tuple[Member, bool]:
-        """As the Store says."""
-        path = self._path(name)
-        with files.trouble(self._about.path), self._temporary(data) as temporary:
-            with self.lock:
-                old = self._current(name)
-                check(condition, old)
-                self._check_uid(name, uid, old)
-                if old is None or old.etag != etag(data) or name in self.broken:
-                    self._place(temporary.path, name, path)
-                    self._commit({name: member.of(data, uid, os.lstat(path), time.time_ns())})
-                new = self.snapshot.members[name]
-            if old and old.etag == new.etag:
-                files.sync_file(path)  # somebody else may have written it, and not synced
-            files.sync_folder(self._folder)
-        return new, old is None
-
-    def delete(self, name: str, condition: Condition) -> None:
-        """As the Store says."""
-        with files.trouble(self._about.path):
-            with self.lock:
-                if (old := self._current(name)) is None:
-                    raise NotFound("no such card")
-                check(condition, old)
-                os.unlink(self._path(name))
-                self._commit({name: None})
-            files.sync_folder(self._folder)
-
-    def take(
-        self, source: "Book", old_name: str, name: str, condition: Condition, there: Condition
-    ) -> tuple[Member, bool]:
-        """Move a card of *source*, which may be this book, here: as the Store's move()."""
-        path = self._path(name)
-        with files.trouble(self._about.path):
-            with locked(self, source):
-                if (card := source._current(old_name)) is None:
-                    raise NotFound("no such card")
-                check(condition, card)
-                old = self._current(name)
-                check(there, old)
-                self._check_uid(name, card.uid, old, old_name if source is self else None)
-                if old_name in source.broken:
-                    raise Unavailable(f"{old_name} {source.broken[old_name]}")
-                self._place(source._path(old_name), name, path)
-                new = card._replace(ctime=0)  # the file is the same, but its times have moved
-                self._commit({name: new} | ({old_name: None} if source is self else {}))
-                if source is not self:
-                    source._commit({old_name: None})
-            files.sync_folder(self._folder)
-            files.sync_folder(source._folder)
-        return new, old is None
-
-    # How it is kept true
-
-    def _load(self) -> None:
-        """Begin anew with what the journal says, and compare that with the folder."""
-        known = self._journal.open()
-        before = self.snapshot.members
-        believed: dict[str, Member | None] = {
-            name: was if (was := before.get(name)) and was.etag == etag else Member(etag)
-            for name, etag in known.items()
-        }
-        self.snapshot = Snapshot().changed(believed, self._journal.seq, self._journal.state)
-        self._reconcile({*known, *(name for name, _ in self._scan())})
-        if not self._journal.exists:
-            self._begin()
-
-    def _suspects(self) -> set[str]:
-        """The names whose files are not what the snapshot says."""
-        members, suspects, there = self.snapshot.members, set(), set()
-        with files.trouble(self._about.path):
-            for name, status in self._scan():
-                there.add(name)
-                if not member.known(members.get(name), status):
-                    suspects.add(name)
-        suspects.update(name for name in members if name not in there)
-        return {name for name in suspects if not self._still_broken(name)}
-
-    def _scan(self) -> Iterator[tuple[str, os.stat_result]]:
-        try:
-            with os.scandir(self._folder) as items:
-                for item in items:
-                    if (name := names.name_of(item.name)) is not None:
-                        yield name, item.stat(follow_symlinks=False)
-        except FileNotFoundError as error:
-            raise NotFound("no such book") from error
-
-    def _still_broken(self, name: str) -> bool:
-        return name in self.broken and self.broken[name].stamp == member.stamp_of(self._path(name))
-
-    def _reconcile(self, suspects: Iterable[str]) -> None:
-        """Look at these files again, and at what other processes have changed."""
-        try:
-            expected = self._journal.appended()
-        except Replaced:
-            self._load()
-            return
-        found: dict[str, Member | None] = {}
-        for name in {*suspects, *expected, *self._waiting()}:
-            try:
-                found[name] = self._look(name)
-                self.broken.pop(name, None)
-            except Broken as broken:
-                self._hold(name, broken)
-        self._part_twins(found, expected)
-        for name in expected.keys() - found.keys():  # the other process saw it whole
-            found[name] = Member(now) if (now := expected[name]) else None
-        self._commit(found, expected)
-
-    def _look(self, name: str) -> Member | None:
-        path, was = self._path(name), self.snapshot.members.get(name)
-        return was if was and was[2:] == member.stamp_of(path) else member.look(path)
-
-    def _waiting(self) -> list[str]:
-        """The files that are held back for a reason that lies in another file."""
-        return [name for name, broken in self.broken.items() if isinstance(broken, _Twin)]
-
-    def _hold(self, name: str, broken: Broken) -> None:
-        if str(self.broken.get(name)) != str(broken):
-            log.warning("%s%s: %s", self._about.path, name, broken)
-        self.broken[name] = broken
-
-    def _part_twins(
-        self, found: dict[str, Member | None], expected: Mapping[str, str | None]
-    ) -> None:
-        """Hold back whoever comes with a UID that another card of the book has already."""
-        was = self.snapshot.members
-        free = {old.uid for name in found if (old := was.get(name))}
-        taken: dict[str, str] = {}
-
-        def is_new(name: str) -> bool:
-            new, old = found[name], was.get(name)
-            return not (new and old and new.etag == old.etag)
-
-        for name in sorted(found, key=lambda name: (is_new(name), name)):
-            new = found[name]
-            if new is None or new.uid is None:
-                continue
-            owner = taken.get(new.uid) or (None if new.uid in free else self._owner(new.uid))
-            if owner in (None, name) or expected.get(name) == new.etag:
-                taken[new.uid] = name
-            else:
-                self._hold(name, _Twin(f"has the UID of {owner}", new[2:]))
-                del found[name]
-
-    def _owner(self, uid: str) -> str | None:
-        return self.snapshot.uids.get(uid)
-
-    def _commit(
-        self, found: Mapping[str, Member | None], expected: Mapping[str, str | None] | None = None
-    ) -> None:
-        """Make these members known: to the journal what is news to it, to readers everything."""
-        state, changes = self._journal.state, []
-        for name, new in found.items():
-            old = self.snapshot.members.get(name)
-            was = expected[name] if expected and name in expected else (old and old.etag)
-            now = new.etag if new else None
-            if was != now:
-                state = moved(state, name, was, now)
-                changes.append(Change(name, now, state))
-        if changes and self._journal.exists:
-            self._journal.append(changes)
-        seq = self._journal.seq
-        self.snapshot = self.snapshot.changed(found, seq, state)
-
-    def _begin(self) -> None:
-        now = self.snapshot
-        etags = {name: now.members[name].etag for name in now.names}
-        self._journal.begin(etags, now.seq, now.state)
-
-    # Steps of a change, under the lock
-
-    def _temporary(self, data: bytes) -> files.Temporary:
-        try:
-            return files.Temporary(self._folder, data)
-        except FileNotFoundError:
-            raise NotFound("no such book") from None
-
-    def _current(self, name: str) -> Member | None:
-        """The card as it is on disk this moment."""
-        self._reconcile({name})
-        return self.snapshot.members.get(name)
-
-    def _check_uid(
-        self, name: str, uid: str | None, old: Member | None, leaving: str | None = None
-    ) -> None:
-        """UidConflict when no card with *uid* may come to *name*, while *leaving* goes."""
-        if old and not same_uid(uid, old.uid):
-            raise UidConflict(self._about.path + encode(name))
-        owner = self._owner(uid) if uid is not None else None
-        if owner is not None and owner not in (name, leaving):
-            raise UidConflict(self._about.path + encode(owner))
-
-    def _place(self, source: str, name: str, path: str) -> None:
-        try:
-            known = name in self.snapshot.members or name in self.broken
-            if known and member.exists(path):
-                os.rename(source, path)
-            else:
-                files.rename_new(source, path)
-        except FileExistsError as error:
-            raise Conflict(f"something else is at {name!r}, or differs only in case") from error
-
-    def _path(self, name: str) -> str:
-        return os.path.join(self._folder, names.file_of(name))
-
-
-class _Twin(Broken):
-    """Held back because of another file."""
+    def _changed(self, snapshot: Snapshot, part: Part) -> list[str]:
+        if part.state == EMPTY:
+            return self.mirror.journal.after(part.seq)
+        changed = self.mirror.journal.since(part.seq, part.state)
+        if changed is None and part.state != snapshot.state:
+            raise InvalidSyncToken("this book was never in that state")
+        return changed or []
 
 
 def _partly(parts: tuple[Part, ...], sent: list[str], snapshot: Snapshot) -> tuple[Part, ...]:
@@ -330,7 +282,7 @@ def _partly(parts: tuple[Part, ...], sent: list[str], snapshot: Snapshot) -> tup
     return replace(snapshot.part, last=sent[-1]), *behind
 
 
-def check(condition: Condition, current: Member | None) -> None:
+def _check(condition: Condition, current: Member | None) -> None:
     """As the Store's check(), of what is on disk."""
     etag, modified = (current.etag, current.mtime / 1e9) if current else (None, None)
     if not condition.holds(etag, modified):
@@ -341,6 +293,6 @@ def check(condition: Condition, current: Member | None) -> None:
 def locked(*books: Book) -> Iterator[None]:
     """Hold the locks of these books, taken in an order that is the same for everybody."""
     with ExitStack() as stack:
-        for _, lock in sorted({book._folder: book.lock for book in books}.items()):
-            stack.enter_context(lock)
+        for _, book in sorted({book._folder.path: book for book in books}.items()):
+            stack.enter_context(book.mirror.lock.within())
         yield

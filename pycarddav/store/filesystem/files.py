@@ -55,10 +55,10 @@ def read(path: str, largest: int) -> tuple[bytes, os.stat_result]:
 class Temporary:
     """Content that is on disk and in no one's way yet; removed when the block ends unplaced."""
 
-    def __init__(self, folder: str, data: bytes) -> None:
+    def __init__(self, folder: str, data: bytes, sync: bool = True) -> None:
         self.path = os.path.join(folder, f"{_TEMPORARY}{secrets.token_hex(8)}")
         try:
-            write(self.path, data, sync=True)
+            write(self.path, data, sync)
         except BaseException:
             self._discard()
             raise
@@ -73,10 +73,6 @@ class Temporary:
         trace: TracebackType | None,
     ) -> None:
         self._discard()
-
-    def replace(self, path: str) -> None:
-        """Become *path*, over whatever is there."""
-        os.rename(self.path, path)
 
     def _discard(self) -> None:
         with suppress(OSError):
@@ -134,8 +130,14 @@ def save(path: str, data: bytes) -> None:
     """Replace a file as a whole; it is there after a power cut."""
     folder = os.path.dirname(path)
     with Temporary(folder, data) as temporary:
-        temporary.replace(path)
+        os.rename(temporary.path, path)
     sync_folder(folder)
+
+
+def replace(path: str, data: bytes) -> None:
+    """Replace a file as a whole; after a power cut it may be empty."""
+    with Temporary(os.path.dirname(path), data, sync=False) as temporary:
+        os.rename(temporary.path, path)
 
 
 def sync_folder(folder: str) -> None:

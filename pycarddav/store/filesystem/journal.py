@@ -1,20 +1,25 @@
 """What happened to a book: a line a change, in a file that any number of processes append to.
 
-    pycarddav-journal 1 SEQ STATE COUNT       what the book was when the file was begun:
-    ETAG <tab> NAME                           its members, COUNT lines
-    SEQ <tab> STATE <tab> ETAG <tab> NAME     a change (``-`` for a card that went), and the
-                                              state after it
+    pycarddav-journal 1 SEQ STATE COUNT TIME
+                                            what the book was when the file was begun, and
+    ETAG  NAME                              its members, COUNT lines
+    SEQ  STATE  ETAG  TIME  REASON  USER  AGENT  NAME
+                                            a change: the state after it, the new etag (``-``
+                                            where the card went), and who made it, why
 
-It is not synced: what a power cut takes from its end is found again as a difference to the
-folder.  A tail that is no line is cut off.  All methods but since() need the book's lock.
+Fields are separated by tabs, and JSON where they hold what cannot stand on a line.  The file is
+not synced: what a power cut takes from its end is found again as a difference to the folder.  A
+tail that is no line is cut off.  All methods but since() need the book's lock.
 """
 
 import json
 import logging
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import NamedTuple
 
+from ...model import Author
 from . import files
 from .snapshot import weight
 from .token import EMPTY
@@ -23,11 +28,37 @@ log = logging.getLogger(__name__)
 
 _HEADER = "pycarddav-journal 1"
 
+KEPT = 100_000  # changes that a compaction leaves; it waits for as many more
+_AGENT = 120  # characters of a User-Agent
+
 
 class Change(NamedTuple):
+    """A card's new etag (None: it went), and the state of the book after that."""
+
     name: str
     etag: str | None
     state: int
+
+
+class Cause(NamedTuple):
+    """Why something changed.  *time* as ISO 8601 in UTC; found on disk, it has no author."""
+
+    time: str
+    reason: str
+    author: Author = Author("")
+
+
+class Event(NamedTuple):
+    """A change as it is written down."""
+
+    seq: int
+    change: Change
+    cause: Cause
+
+
+def now() -> str:
+    """The time, as a Cause has it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Replaced(Exception):
@@ -46,12 +77,18 @@ class Journal:
         self.seq, self.state = seq, state
         # One object, so that a reader never sees the states of one past with the names of another.
         self._past = _Past(seq, state)
-        self._offset = 0
+        self._offset = 0  # where the known part of the file ends
+        self._unwritten = b""  # what a full disk did not take
 
     @property
     def exists(self) -> bool:
         """Whether there is a file that this object knows."""
         return self._identity is not None
+
+    @property
+    def length(self) -> int:
+        """How many changes the file holds."""
+        return len(self._past)
 
     def open(self) -> dict[str, str]:
         """Read everything: the members that the journal ends with, as name -> etag."""
@@ -59,7 +96,7 @@ class Journal:
         self._begin_at(0, EMPTY)
         try:
             with open(self._path, "rb") as file:
-                identity, data = os.fstat(file.fileno()), file.read()
+                status, data = os.fstat(file.fileno()), file.read()
             members = self._replay(data)
         except FileNotFoundError:
             return {}
@@ -67,7 +104,7 @@ class Journal:
             log.warning("%s: %s; a new one is begun", self._path, error)
             self._begin_at(0, EMPTY)
             return {}
-        self._identity = identity.st_dev, identity.st_ino
+        self._identity = status.st_dev, status.st_ino
         self._cut(len(data))
         return members
 
@@ -76,37 +113,50 @@ class Journal:
 
         Replaced when this is no continuation of what was read before.
         """
-        if self._identity is None:
+        if not self.exists:
             return {}
+        size = self._checked_size()
+        if size == self._offset:
+            return {}
+        with open(self._path, "rb") as file:
+            file.seek(self._offset)
+            changes = self._take(file.read())
+        self._cut(size)
+        return {change.name: change.etag for change in changes}
+
+    def _checked_size(self) -> int:
+        """How large the file is; Replaced."""
         try:
             now = os.stat(self._path)
         except FileNotFoundError:
             raise Replaced from None
-        if (now.st_dev, now.st_ino) != self._identity or now.st_size < self._offset:
+        known = (now.st_dev, now.st_ino) == self._identity and now.st_size >= self._offset
+        if not known or (self._unwritten and now.st_size > self._offset):
             raise Replaced
-        if now.st_size == self._offset:
-            return {}
-        with open(self._path, "rb") as file:
-            file.seek(self._offset)
-            tail = file.read()
-        changes = self._take(tail)
-        self._cut(now.st_size)
-        return {change.name: change.etag for change in changes}
+        return now.st_size
 
     def begin(self, members: Mapping[str, str], seq: int, state: int) -> None:
         """Start a new file with these members as its past."""
-        lines = [f"{_HEADER} {seq} {state:032x} {len(members)}\n"]
-        lines += [f"{etag}\t{_quoted(name)}\n" for name, etag in members.items()]
-        data = "".join(lines).encode()
-        files.save(self._path, data)
-        now = os.stat(self._path)
+        self._write(Past(now(), seq, state, dict(members), []))
         self._begin_at(seq, state)
-        self._identity, self._offset = (now.st_dev, now.st_ino), len(data)
+        self._offset = os.stat(self._path).st_size
 
-    def append(self, changes: list[Change]) -> None:
-        """Write these changes at the end."""
-        lines = [_line(self.seq + n, change) for n, change in enumerate(changes, 1)]
-        data = "".join(lines).encode()
+    def append(self, changes: list[Change], cause: Cause) -> None:
+        """Write these changes at the end; where there is no room, with the next ones."""
+        lines = [_line(Event(self.seq + n, change, cause)) for n, change in enumerate(changes, 1)]
+        for change in changes:
+            self._add(change)
+        data = self._unwritten + "".join(lines).encode()
+        try:
+            self._append(data)
+        except OSError as error:
+            log.warning("%s: %s", self._path, error)
+            self._unwritten = data
+        else:
+            self._offset += len(data)
+            self._unwritten = b""
+
+    def _append(self, data: bytes) -> None:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             files.write_all(descriptor, data)
@@ -115,9 +165,6 @@ class Journal:
             raise
         finally:
             os.close(descriptor)
-        self._offset += len(data)
-        for change in changes:
-            self._add(change)
 
     def since(self, seq: int, state: int) -> list[str] | None:
         """The names that changed after *seq*; None if the book was never in *state*.
@@ -127,24 +174,38 @@ class Journal:
         """
         return self._past.since(seq, state)
 
+    def after(self, seq: int) -> list[str]:
+        """The names that changed after *seq*, if this journal counted that far."""
+        return self._past.after(seq)
+
+    def read(self) -> "Past":
+        """Everything that the file says."""
+        return read(self._path)
+
+    def compact(self) -> None:
+        """Forget the oldest changes, once there are twice as many as are kept."""
+        if self.length < 2 * KEPT:
+            return
+        past = read(self._path)
+        old, kept = past.events[:-KEPT], past.events[-KEPT:]
+        members = replayed(past.members, [event.change for event in old])
+        seq, (_, _, state), (time, _, _) = old[-1]
+        self._write(Past(time, seq, state, members, kept))
+        self.open()
+
+    def _write(self, past: "Past") -> None:
+        lines = [f"{_HEADER} {past.seq} {past.state:032x} {len(past.members)} {past.time}\n"]
+        lines += [f"{etag}\t{_quoted(name)}\n" for name, etag in past.members.items()]
+        lines += map(_line, past.events)
+        files.save(self._path, "".join(lines).encode())
+        status = os.stat(self._path)
+        self._identity = status.st_dev, status.st_ino
+
     def _replay(self, data: bytes) -> dict[str, str]:
-        header, _, rest = data.partition(b"\n")
-        *title, seq, state, count = header.decode("ascii").split(" ")
-        if " ".join(title) != _HEADER:
-            raise ValueError("not a journal")
-        lines = rest.split(b"\n", int(count))
-        if len(lines) != int(count) + 1:
-            raise ValueError("the members are cut off")
-        members = {}
-        for line in lines[:-1]:
-            etag, _, name = line.decode().partition("\t")
-            members[_unquoted(name)] = etag
-        self._begin_at(int(seq), _state(state))
-        self._offset = len(data) - len(lines[-1])
-        for change in self._take(lines[-1]):
-            members.pop(change.name, None)
-            if change.etag:
-                members[change.name] = change.etag
+        past, rest = _base(data)
+        self._begin_at(past.seq, past.state)
+        self._offset = len(data) - len(rest)
+        members = replayed(past.members, self._take(rest))
         if sum(weight(*member) for member in members.items()) % (1 << 128) != self.state:
             raise ValueError("the members do not add up to the state")
         return members
@@ -181,6 +242,9 @@ class _Past:
         self._states = bytearray(state.to_bytes(16))
         self._names: list[str] = []
 
+    def __len__(self) -> int:
+        return len(self._names)
+
     def add(self, change: Change) -> None:
         self._names.append(change.name)
         self._states += change.state.to_bytes(16)  # last: a reader may be looking
@@ -188,6 +252,9 @@ class _Past:
     def since(self, seq: int, state: int) -> list[str] | None:
         at = self._find(seq - self._first, state.to_bytes(16))
         return None if at is None else self._names[at:]
+
+    def after(self, seq: int) -> list[str]:
+        return self._names[seq - self._first :] if seq >= self._first else []
 
     def _find(self, at: int, state: bytes) -> int | None:
         """The place of a state: *at*, or else the first one."""
@@ -201,12 +268,70 @@ class _Past:
         return None
 
 
-def _line(seq: int, change: Change) -> str:
-    return f"{seq}\t{change.state:032x}\t{change.etag or '-'}\t{_quoted(change.name)}\n"
+class Past(NamedTuple):
+    """All that a journal knows: what it began with, and what has happened since."""
+
+    time: str
+    seq: int
+    state: int
+    members: dict[str, str]  # name -> etag
+    events: list[Event]
+
+
+def read(path: str) -> Past:
+    """What a journal says, without the book's lock; nothing where there is none.  ValueError."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        return Past(now(), 0, EMPTY, {}, [])
+    past, rest = _base(data)
+    past.events.extend(_event(line.decode()) for line in rest.split(b"\n")[:-1])
+    return past
+
+
+def replayed(members: dict[str, str], changes: list[Change]) -> dict[str, str]:
+    """The members after these changes."""
+    after = dict(members)
+    for change in changes:
+        if change.etag is None:
+            after.pop(change.name, None)
+        else:
+            after[change.name] = change.etag
+    return after
+
+
+def _base(data: bytes) -> tuple[Past, bytes]:
+    """What a journal begins with, and the rest of it.  ValueError."""
+    header, _, rest = data.partition(b"\n")
+    *title, seq, state, count, time = header.decode("ascii").split(" ")
+    if " ".join(title) != _HEADER:
+        raise ValueError("not a journal")
+    lines = rest.split(b"\n", int(count))
+    if len(lines) != int(count) + 1:
+        raise ValueError("the members are cut off")
+    members = {}
+    for line in lines[:-1]:
+        etag, _, name = line.decode().partition("\t")
+        members[_unquoted(name)] = etag
+    return Past(time, int(seq), _state(state), members, []), lines[-1]
+
+
+def _line(event: Event) -> str:
+    seq, (name, etag, state), (time, reason, author) = event
+    texts = map(_quoted, (reason, author.user, author.agent[:_AGENT], name))
+    return "\t".join((str(seq), f"{state:032x}", etag or "-", time, *texts)) + "\n"
+
+
+def _event(line: str) -> Event:
+    seq, _, _, time, reason, user, agent, _ = line.split("\t")
+    cause = Cause(time, _unquoted(reason), Author(_unquoted(user), _unquoted(agent)))
+    return Event(int(seq), _change(line, int(seq)), cause)
 
 
 def _change(line: str, seq: int) -> Change:
-    number, state, etag, name = line.split("\t", 3)
+    """The change in the line of this number.  ValueError."""
+    number, state, etag, _, _, _, _, name = line.split("\t")
     if number != str(seq):
         raise ValueError("not the next change")
     return Change(_unquoted(name), None if etag == "-" else etag, _state(state))
@@ -218,10 +343,10 @@ def _state(text: str) -> int:
     return int(text, 16)
 
 
-def _quoted(name: str) -> str:
-    """A name as it is where it fits on a line, else as JSON."""
-    return name if name.isprintable() and name[0] != '"' else json.dumps(name)
+def _quoted(text: str) -> str:
+    """A text as it is where it can stand between tabs, else as JSON."""
+    return text if text.isprintable() and not text.startswith('"') else json.dumps(text)
 
 
 def _unquoted(text: str) -> str:
-    return str(json.loads(text)) if text[:1] == '"' else text
+    return str(json.loads(text)) if text.startswith('"') else text

@@ -1,8 +1,9 @@
-"""The lock of one book: one writer at a time, among threads and among processes."""
+"""A lock of a book or a home: one writer at a time, among threads and among processes."""
 
-import os
 import threading
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os.path import dirname
 from typing import TYPE_CHECKING
 
 from ...dav.errors import Unavailable
@@ -26,35 +27,31 @@ class Lock:
         self._threads = threading.Lock()
         self._processes: FileLock | None = None
 
-    def __enter__(self) -> None:
-        if not self._threads.acquire(timeout=_PATIENCE):
+    @contextmanager
+    def within(self, patience: float = _PATIENCE) -> Iterator[None]:
+        """Hold the lock; Unavailable when it cannot be had within *patience* seconds."""
+        if not self._threads.acquire(timeout=patience):
             raise Unavailable(f"{self._path} is held for too long")
         try:
-            with files.trouble("the lock"):
-                self._acquire()
-        except BaseException:
+            processes = self._acquired(patience)
+            try:
+                yield
+            finally:
+                processes.release()
+        finally:
             self._threads.release()
-            raise
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        assert self._processes is not None  # noqa: S101 - entered
-        self._processes.release()
-        self._threads.release()
-
-    def _acquire(self) -> None:
+    def _acquired(self, patience: float) -> "FileLock":
         from filelock import FileLock, Timeout  # 50 ms and 10 MB that a reader never needs
 
         if self._processes is None:
             self._processes = FileLock(
                 self._path, mode=0o600, poll_interval=0.01, fallback_to_soft=False
             )
-        files.make_folders(os.path.dirname(self._path))
-        try:
-            self._processes.acquire(timeout=_PATIENCE)
-        except Timeout as error:
-            raise Unavailable(f"{self._path} is held by another process") from error
+        with files.trouble(self._path):
+            files.make_folders(dirname(self._path))
+            try:
+                self._processes.acquire(timeout=patience)
+            except Timeout as error:
+                raise Unavailable(f"{self._path} is held by another process") from error
+        return self._processes

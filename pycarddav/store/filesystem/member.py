@@ -5,7 +5,7 @@ import stat
 import time
 
 from ...dav.errors import InvalidAddressData, UnsupportedAddressData
-from ...vcard import content, validate
+from ...vcard import content, skim, validate
 from .. import etag
 from . import files
 from .snapshot import Member
@@ -17,11 +17,15 @@ _COARSE_TICK = 2_000_000_000  # ns: FAT
 
 
 class Broken(Exception):
-    """This file holds no card that could be served; says why.  *stamp* tells when that changes."""
+    """This file holds no card that could be served; says why.
 
-    def __init__(self, reason: str, stamp: tuple[int, ...]) -> None:
+    *stamp* is that of the file, so that one knows when to look again; *waits* that the reason lies
+    in another file.
+    """
+
+    def __init__(self, reason: str, stamp: tuple[int, ...] = (), waits: bool = False) -> None:
         super().__init__(reason)
-        self.stamp = stamp
+        self.stamp, self.waits = stamp, waits
 
 
 def stamp(status: os.stat_result) -> tuple[int, ...]:
@@ -83,6 +87,8 @@ def stamp_of(path: str) -> tuple[int, ...]:
 
 def _uid(data: bytes) -> str | None:
     """The UID of one whole card; InvalidAddressData.  A 2.1 card may stay: somebody chose it."""
+    if uid := skim.uid(data):
+        return uid
     data = data.removeprefix(content.BOM)
     try:
         return validate.validate(data)

@@ -18,6 +18,8 @@ _CONFLICT = re.compile(r"\.sync-conflict-\d{8}-|\(.*conflicted copy|\(SFConflict
 
 def name_of(file: str) -> str | None:
     """The name of the card that this file holds; None for a file that is no member."""
+    if not file.isascii() and not can_be_file(file):  # no text: os.listdir() has made it up
+        return None
     if _is_plain(file):
         return file
     name = file.removesuffix(_MARKER)
@@ -47,11 +49,12 @@ def conflicts(file: str) -> bool:
 
 
 def _is_plain(file: str) -> bool:
-    """Whether name and file are the same word."""
-    if _hides(file) or not file.lower().endswith(_ENDING) or conflicts(file):
+    """Whether name and file are the same word.  Asked of every file at every look at a folder."""
+    if not (file.endswith(_ENDING) or file.lower().endswith(_ENDING)) or _hides(file):
         return False
-    name = file.removesuffix(_MARKER)
-    return name in (file, "") or _is_plain(name)
+    if "onflict" in file and conflicts(file):
+        return False
+    return not file.endswith(_MARKER) or file == _MARKER or _is_plain(file[: -len(_MARKER)])
 
 
 def _hides(name: str) -> bool:

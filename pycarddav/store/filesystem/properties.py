@@ -34,8 +34,8 @@ class Properties:
         """The values; the last good ones while the file cannot be read."""
         try:
             now = os.lstat(self._path)
-        except FileNotFoundError:
-            return {}
+        except FileNotFoundError:  # of a folder that has vanished, what it was stays
+            return {} if os.path.isdir(os.path.dirname(self._path)) else self._values
         stamp = (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
         if stamp != self._stamp:
             try:

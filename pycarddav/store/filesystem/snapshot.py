@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Generic, NamedTuple, TypeVar
 
@@ -62,6 +62,10 @@ class Layered(Mapping[str, Value], Generic[Value]):
             raise KeyError(key)
         return value
 
+    def get(self, key: str, default: object = None) -> Value | None:  # type: ignore[override]
+        """The value, or None: the default of Mapping is of no use here, and slow."""
+        return self._above[key] if key in self._above else self._below.get(key)
+
     def __iter__(self) -> Iterator[str]:
         above = self._above
         yield from (key for key in self._below if key not in above)
@@ -88,6 +92,13 @@ class Snapshot:
     uids: Layered[str] = field(default_factory=lambda: Layered({}, {}))  # UID -> name
     size: int = 0
 
+    @classmethod
+    def of(cls, members: dict[str, Member], seq: int, state: int) -> "Snapshot":
+        """The snapshot of these members."""
+        uids = {member.uid: name for name, member in members.items() if member.uid is not None}
+        size = sum(member.size for member in members.values())
+        return cls(seq, state, Layered(members, {}), Layered(uids, {}), size)
+
     @property
     def part(self) -> Part:
         """All of a token that names this state."""
@@ -103,7 +114,11 @@ class Snapshot:
         """All names, in order."""
         return sorted(self.members)
 
-    def changed(self, changes: Mapping[str, Member | None], seq: int, state: int) -> "Snapshot":
+    def at(self, seq: int) -> "Snapshot":
+        """The same, after so many changes."""
+        return self if seq == self.seq else replace(self, seq=seq)
+
+    def changed(self, changes: Mapping[str, Member | None], state: int) -> "Snapshot":
         """The snapshot after these members came, changed or (None) went."""
         uids: dict[str, str | None] = {}
         size = self.size
@@ -120,4 +135,4 @@ class Snapshot:
             if member.uid is not None:
                 uids[member.uid] = name
         members = self.members.changed(changes)
-        return Snapshot(seq, state, members, self.uids.changed(uids), size)
+        return Snapshot(self.seq, state, members, self.uids.changed(uids), size)

@@ -34,9 +34,6 @@ class Part:
         return above < name and (self.last is None or name <= self.last)
 
 
-NOTHING = (Part(0, EMPTY),)
-
-
 def write(parts: tuple[Part, ...]) -> str:
     """The token, of characters that a URI may hold."""
     fields = []

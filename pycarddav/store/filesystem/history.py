@@ -1,0 +1,71 @@
+"""What cards were: every version that was replaced, under the hash of its content.
+
+``history/<etag>.vcf`` is a version, whoever wrote it; the journal says which card had it, until
+when, and who changed that.  Versions come here by a link or a rename of the file that held them,
+or as a copy that is made while the version still stands: then an editor that writes into the
+file, or breaks it, loses nothing.
+"""
+
+import logging
+import os
+import shutil
+from contextlib import suppress
+
+from .. import etag as etag_of
+from . import files, member
+
+log = logging.getLogger(__name__)
+
+
+class History:
+    """The versions of one book, in a folder of their own."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def path(self, etag: str) -> str:
+        """Where the version is, if it is kept."""
+        return os.path.join(self._folder, etag.strip('"') + ".vcf")
+
+    def keep(self, path: str, etag: str) -> None:
+        """Keep what is in this file, which is about to be replaced."""
+        files.make_folders(self._folder)
+        kept = self.path(etag)
+        if os.path.lexists(kept):
+            if self.get(etag) is not None:
+                return
+            os.unlink(kept)  # it shared its disk blocks with a file that was written into
+        try:
+            os.link(path, kept, follow_symlinks=False)
+        except OSError:  # no hard links here, or too many of this file
+            shutil.copy2(path, kept, follow_symlinks=False)
+
+    def take(self, path: str, etag: str) -> None:
+        """Keep what is in this file, and remove it."""
+        files.make_folders(self._folder)
+        os.rename(path, self.path(etag))
+
+    def copy(self, path: str, etag: str) -> None:
+        """Keep a copy of what is in this file, if it still is that version."""
+        with suppress(FileNotFoundError, ValueError):
+            data, status = files.read(path, member.LARGEST)
+            if etag_of(data) == etag:
+                files.make_folders(self._folder)
+                files.replace(self.path(etag), data)
+                os.utime(self.path(etag), ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def get(self, etag: str) -> bytes | None:
+        """The content of a version; None if it is not kept (or somebody has edited it)."""
+        try:
+            data, _ = files.read(self.path(etag), member.LARGEST)
+        except (OSError, ValueError):
+            return None
+        return data if etag_of(data) == etag else None
+
+    def etags(self) -> set[str]:
+        """The versions that are kept."""
+        try:
+            found = os.listdir(self._folder)
+        except FileNotFoundError:
+            return set()
+        return {f'"{file[:-4]}"' for file in found if file.endswith(".vcf")}

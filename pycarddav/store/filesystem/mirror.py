@@ -1,0 +1,216 @@
+"""What is known of a book's folder, kept true to it.
+
+Readers take no lock: they see a snapshot that a writer replaces as a whole.  What is found to be
+different on disk becomes a change like any other, under the lock, in the journal.  A file that is
+broken changes nothing: its card stays what it was.
+"""
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+
+from ...dav.errors import Error
+from .. import etag as etag_of
+from . import files, index, member, names, twins
+from .folder import Folder
+from .journal import Cause, Change, Journal, Replaced, now
+from .lock import Lock
+from .member import Broken
+from .snapshot import Member, Snapshot, moved
+from .watch import EVERYTHING, Heard, Watches
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 1.0  # seconds that a reader waits for the lock, to see what has changed
+
+
+class Mirror:
+    """The snapshot, journal and lock of one book; *state* is where it keeps them.
+
+    *broken* says of each file that is not served as it is, by the name of its card, why.
+    """
+
+    def __init__(self, folder: Folder, state: str, watches: Watches) -> None:
+        self.folder = folder
+        self.lock = Lock(os.path.join(state, "lock"))
+        self.journal = Journal(os.path.join(state, "journal"))
+        self.snapshot = Snapshot()
+        self.broken: dict[str, Broken] = {}
+        self._index = os.path.join(state, "index")
+        self._unsaved = 0  # members that the index does not know
+        self._watch = watches.of(folder.path)
+        self._recalled = self._seen = False
+
+    def fresh(self) -> Snapshot:
+        """What is in the folder now.  NotFound; Unavailable, and the last snapshot stays."""
+        with files.trouble(self.folder.path):
+            if not self._recalled:
+                with self.lock.within(_PATIENCE):
+                    self._recall()
+            if self.folder.is_another(len(self.snapshot.members)):
+                self.folder.accept()
+                self._watch.begin()
+            heard = self._watch.heard()
+            suspects = self._suspects(heard)
+            if (suspects or not self.journal.exists) and not self._told(suspects):
+                return self.snapshot
+            self._watch.done(heard)
+            self._seen = True
+        return self.snapshot
+
+    def _told(self, suspects: set[str]) -> bool:
+        """Reconcile; False where that has to wait, and readers are shown what was before."""
+        try:
+            with self.lock.within(_PATIENCE):
+                self.reconcile(suspects)
+        except (Error, OSError) as error:
+            if not self._seen:
+                raise
+            log.warning("%s: changes are not seen for now: %s", self.folder.path, error)
+            return False
+        self.save_index(at_least=500 + len(self.snapshot.members) // 8)
+        return True
+
+    def close(self, save: bool = True) -> None:
+        """Stop listening; *save* what is known."""
+        self._watch.end()
+        if save:
+            self.save_index()
+
+    def save_index(self, at_least: int = 1) -> None:
+        """Write the index if it lacks *at_least* so many members."""
+        if self._unsaved < at_least:
+            return
+        self._unsaved = 0
+        members = dict(self.snapshot.members)
+        for name in [name for name, known in members.items() if not known.ctime]:
+            try:
+                settled = member.look(self.folder.file(name))
+            except Broken:
+                continue
+            if settled and settled.etag == members[name].etag:
+                members[name] = settled
+        try:
+            index.save(self._index, members)
+        except OSError as error:
+            log.warning("%s: %s", self._index, error)
+
+    # Under the lock
+
+    def _recall(self) -> None:
+        """Begin anew with what the journal says, as far as possible with what was known of it."""
+        known = self.journal.open()
+        rows = self.snapshot.members if self._recalled else index.load(self._index)
+        members = {}
+        for name, etag in known.items():
+            row = rows.get(name)
+            members[name] = row if row and row.etag == etag else Member(etag)
+        self.snapshot = Snapshot.of(members, self.journal.seq, self.journal.state)
+        self._recalled = True
+
+    def reconcile(self, suspects: Iterable[str]) -> None:
+        """Look at these files again, and at what other processes have changed."""
+        try:
+            expected = self.journal.appended()
+        except Replaced:
+            self._recall()
+            expected, suspects = {}, self._differing()
+        found: dict[str, Member | None] = {}
+        waiting = [name for name, broken in self.broken.items() if broken.waits]
+        for name in {*suspects, *expected, *waiting}:
+            try:
+                found[name] = self._look(name)
+                self.broken.pop(name, None)
+            except Broken as broken:
+                self._hold(name, broken)
+        for name, owner in twins.among(found, expected, self.snapshot).items():
+            del found[name]
+            stamp = member.stamp_of(self.folder.file(name))
+            self._hold(name, Broken(f"has the UID of {owner}", stamp, waits=True))
+        for name in expected.keys() - found.keys():  # the other process saw it whole
+            found[name] = Member(etag) if (etag := expected[name]) else None
+        self.commit(found, Cause(now(), "found"), expected)
+
+    def commit(
+        self,
+        found: Mapping[str, Member | None],
+        cause: Cause,
+        expected: Mapping[str, str | None] | None = None,
+    ) -> None:
+        """Make these members known: to the journal what is news to it, to readers everything.
+
+        *expected* is what the journal has heard of already.
+        """
+        members, expected = self.snapshot.members, expected or {}
+        news = {name: new for name, new in found.items() if new != members.get(name)}
+        state = self.journal.state if self.journal.exists else self.snapshot.state
+        changes = []
+        for name, new in news.items():
+            was = expected[name] if name in expected else _etag(members.get(name))
+            if was != (etag := _etag(new)):
+                state = moved(state, name, was, etag)
+                changes.append(Change(name, etag, state))
+        after = self.snapshot.changed(news, state) if news else self.snapshot
+        if not self.journal.exists:
+            self._begin(after)
+        elif changes:
+            self.journal.append(changes, cause)
+        self.snapshot = after.at(self.journal.seq)
+        self._unsaved += len(news)
+
+    def _begin(self, first: Snapshot) -> None:
+        try:
+            etags = {name: first.members[name].etag for name in first.names}
+            self.journal.begin(etags, first.seq, first.state)
+        except OSError as error:  # it is tried again; until then only this process knows
+            log.warning("%s: there is no journal: %s", self.folder.path, error)
+
+    def _look(self, name: str) -> Member | None:
+        path, known = self.folder.file(name), self.snapshot.members.get(name)
+        if self._watch.is_being_written(os.path.basename(path)):
+            raise Broken("is being written")
+        return known if known and known[2:] == member.stamp_of(path) else member.look(path)
+
+    def _hold(self, name: str, broken: Broken) -> None:
+        if str(self.broken.get(name)) != str(broken):
+            log.warning("%s/%s: %s", self.folder.path, name, broken)
+        self.broken[name] = broken
+
+    # Without it
+
+    def _suspects(self, heard: Heard) -> set[str]:
+        """The names whose files are not what the snapshot says."""
+        if EVERYTHING in heard:
+            return self._differing()
+        named = {names.name_of(file) for file in heard} - {None}
+        return {name for name in named if name and not self._is_as_known(name)}
+
+    def _differing(self) -> set[str]:
+        members, suspects, there = self.snapshot.members, set(), set()
+        for name, status in self.folder.scan():
+            there.add(name)
+            if not member.known(members.get(name), status) or name in self.broken:
+                suspects.add(name)
+        suspects.update(name for name in members if name not in there)
+        return {name for name in suspects if not self._is_still_broken(name)}
+
+    def _is_as_known(self, name: str) -> bool:
+        """Whether something happened to this file that changes nothing: our own writing of it."""
+        if name in self.broken:
+            return self._is_still_broken(name)
+        known, path = self.snapshot.members.get(name), self.folder.file(name)
+        try:
+            data, _ = files.read(path, member.LARGEST)
+        except FileNotFoundError:
+            return known is None
+        except (OSError, ValueError):
+            return False
+        return known is not None and known.etag == etag_of(data)
+
+    def _is_still_broken(self, name: str) -> bool:
+        stamp = member.stamp_of(self.folder.file(name))
+        return name in self.broken and self.broken[name].stamp == stamp
+
+
+def _etag(member: Member | None) -> str | None:
+    return member.etag if member else None

@@ -1,0 +1,194 @@
+"""Where the books are: the folders of homes and books, open ones, and those that have vanished."""
+
+import os
+import secrets
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from ...dav.errors import Conflict, Forbidden, NotFound, PreconditionFailed, Unavailable
+from ...model import AddressBook
+from . import files, folder, journal, properties
+from .book import Book, locked
+from .folder import Folder
+from .lock import Lock
+from .root import Root, folders, inode
+from .watch import Watches
+
+_DELETED = ".deleted"  # among the owners' states: books that were deleted, whole
+_LOCK = "lock"
+
+
+class Shelf:
+    """The books of a storage, each opened once."""
+
+    def __init__(self, root: Root, watches: Watches) -> None:
+        self.root = root
+        self._watches = watches
+        self._opening = threading.Lock()
+        self._open: dict[str, Book] = {}
+
+    def close(self) -> None:
+        """Let every book remember what is known, for a quick start."""
+        self._forget(save=True)
+        self._watches.close()
+
+    def check(self) -> None:
+        """Unavailable when the storage is not there."""
+        if self.root.is_another():
+            self._forget(save=False)
+
+    def _forget(self, save: bool) -> None:
+        with self._opening:
+            books, self._open = self._open, {}
+        for book in books.values():
+            book.mirror.close(save)
+
+    def open_books(self) -> list[Book]:
+        """Those that somebody has asked for."""
+        return list(self._open.values())
+
+    def book(self, about: AddressBook) -> Book:
+        """The book, opened.  NotFound."""
+        self.check()
+        if not (path := self.root.folder(about.owner, about.name)):
+            raise NotFound("there can be no such book")
+        with files.trouble(about.path):
+            if not inode(path) and not self._has_vanished(about.owner, about.name):
+                self.drop(path)
+                raise NotFound("no such book")
+        if not (book := self._open.get(path)):
+            with self._opening, files.trouble(about.path):
+                if not (book := self._open.get(path)):
+                    book = self._open[path] = self._opened(about, path)
+        return book
+
+    def _opened(self, about: AddressBook, path: str) -> Book:
+        self._follow_rename(about.owner, about.name)
+        state = self.root.state(about.owner, about.name)
+        return Book(about.path, Folder(path, state), state, self._watches)
+
+    def drop(self, path: str) -> None:
+        """Forget a book that is no longer in this folder."""
+        if book := self._open.pop(path, None):
+            book.mirror.close(save=False)
+
+    def names(self, owner: str) -> list[str]:
+        """The books of a home, and of those that have vanished all but the deleted ones."""
+        return sorted({*folders(self.path(owner)), *self.vanished(owner)})
+
+    # What has vanished: our own state of it is left, and it may come back
+
+    def vanished(self, owner: str) -> list[str]:
+        """The books without a folder, also those that had no cards."""
+        state = self.root.state(owner)
+        known = folders(state) if inode(state) else []
+        return [name for name in known if self._has_vanished(owner, name)]
+
+    def _has_vanished(self, owner: str, name: str) -> bool:
+        if inode(self.path(owner, name)) or not self._is_known(owner, name):
+            return False
+        home = self.path(owner)
+        for other in folders(home) if inode(home) else []:
+            self._follow_rename(owner, other)
+        return self._is_known(owner, name)
+
+    def _is_known(self, owner: str, name: str) -> bool:
+        return os.path.exists(self.root.state(owner, name, "journal"))
+
+    def _follow_rename(self, owner: str, name: str) -> None:
+        """When somebody has renamed a folder, let what is known of it follow."""
+        if self._is_known(owner, name) or not inode(self.root.state(owner)):
+            return
+        for old in folders(self.root.state(owner)):
+            gone = not inode(self.path(owner, old)) and self._is_known(owner, old)
+            if gone and folder.was_renamed(self.root.state(owner, old), self.path(owner, name)):
+                with self.home_locks(owner):
+                    self.move_state(owner, old, self.root.state(owner, name))
+                self.drop(self.path(owner, old))
+                return
+
+    # Making and removing
+
+    def path(self, *path: str) -> str:
+        """The folder of a home or a book whose name is known to be possible."""
+        return os.path.join(self.root.path, *path)
+
+    def new_path(self, *path: str) -> str:
+        """The same for any name.  Forbidden."""
+        if not (found := self.root.folder(*path)):
+            raise Forbidden(f"a folder cannot have this name: {path[-1][:80]!r}")
+        return found
+
+    @contextmanager
+    def home_locks(self, *owners: str) -> Iterator[None]:
+        """Hold what guards the books and properties of these homes."""
+        with ExitStack() as stack:
+            for owner in sorted({*owners}):
+                stack.enter_context(Lock(self.root.state(owner, f".{_LOCK}")).within())
+            yield
+
+    @contextmanager
+    def replacing(self, owner: str, name: str, overwrite: bool, *moving: Book) -> Iterator[bool]:
+        """Make room for a book, under its lock and those of *moving*; whether there was room.
+
+        PreconditionFailed.
+        """
+        path = self.new_path(owner, name)
+        there = inode(path) is not None
+        if there and not overwrite:
+            raise PreconditionFailed("there is a book already")
+        replaced = [self.book(AddressBook(owner, name))] if there else []
+        with locked(*moving, *replaced):
+            self.put_away(owner, name, path if there else None)
+            yield not there
+        self.drop(path)
+
+    def put_away(self, owner: str, name: str, path: str | None = None) -> None:
+        """Move what is left of a book to where deleted books are kept."""
+        stamp = f"{journal.now()}-{secrets.token_hex(3)}"
+        away = self.root.state(_DELETED, owner, name, stamp)
+        if path:
+            files.make_folders(away)
+            os.rename(path, os.path.join(away, "cards"))
+        self.move_state(owner, name, away)
+
+    def move_state(self, owner: str, name: str, to: str) -> None:
+        """Move everything but the lock, which somebody may be waiting for."""
+        state = self.root.state(owner, name)
+        for file in os.listdir(state) if inode(state) else []:
+            if file != _LOCK:
+                files.make_folders(to)
+                os.rename(os.path.join(state, file), os.path.join(to, file))
+
+    def check_nothing_vanished(self, owner: str) -> None:
+        """Unavailable when a home is gone that had cards: it must not be made anew."""
+        for name in self.vanished(owner):
+            try:
+                self.book(AddressBook(owner, name)).fresh()
+            except NotFound:
+                continue
+            raise Unavailable(f"the home of {owner} has vanished: put it back")
+
+
+def create(path: str, values: dict[str, Any]) -> None:
+    """Make a folder with its properties, whole or not at all.  Conflict."""
+    with new_folder(path, values) as making:
+        os.rename(making, path)
+    files.sync_folder(os.path.dirname(path))
+
+
+@contextmanager
+def new_folder(path: str, values: dict[str, Any]) -> Iterator[str]:
+    """A hidden folder with these properties beside *path*; it goes if it is not renamed to it."""
+    making = os.path.join(os.path.dirname(path), f".new-{secrets.token_hex(8)}")
+    os.mkdir(making, mode=0o700)
+    try:
+        properties.write(making, values)
+        yield making
+    except NotADirectoryError as error:
+        raise Conflict("a file is in the way") from error
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
