@@ -93,6 +93,7 @@ SEARCHES = [
     (search("mailto:bob", names="<CAL:calendar-user-address-set/>"), "", {"bob@example.com"}),
     (search("bob", names="<D:displayname/>" + EMAIL), "", {"bob@example.com"}),
     (search("alice", names="<D:displayname/>" + EMAIL), "", set()),
+    (search("alice", names="<D:displayname/><x:email/>"), 'xmlns:x="x:" test="anyof"', {"alice"}),
     (search("ali", kind='match-type="equals"'), "", set()),
     (search("alice", kind='match-type="equals"'), "", {"alice"}),
     (search("ali", kind='match-type="starts-with"'), "", {"alice"}),

@@ -1,6 +1,7 @@
 """PROPFIND (RFC 4918 §9.1)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ...dav.errors import BadRequest, InfiniteDepth
 from ...dav.headers import Depth, depth
@@ -24,6 +25,7 @@ from ..prerender import prerendered
 from ..propfind import PropFind, load, members, requested
 from ..registry import method
 from ..tree import children
+from .options import COMPLIANCE
 
 
 @method("PROPFIND", on=(Root, PrincipalCollection, Principal, Home, AddressBook), needs=DAV.read)
@@ -36,7 +38,7 @@ def propfind_collection(collection: Collection, ctx: Context) -> Response:
         raise InfiniteDepth("Depth is 0 or 1 here")
     itself = [] if NOROOT in ctx.request.preferences else [wanted.answer(collection, ctx)]
     inside = _members(collection, wanted, ctx) if level == "1" else ()
-    return multistatus_response([*itself, *inside])
+    return _answer([*itself, *inside])
 
 
 @method("PROPFIND", on=Entry, needs=DAV.read)
@@ -45,7 +47,13 @@ def propfind_card(entry: Entry, ctx: Context) -> Response:
     """A card has no members, so any Depth is 0."""
     wanted = requested(element(ctx.request, DAV.propfind), ctx)
     _depth(ctx, "0")
-    return multistatus_response([wanted.answer(load(entry, wanted, ctx), ctx)])
+    return _answer([wanted.answer(load(entry, wanted, ctx), ctx)])
+
+
+def _answer(responses: Iterable[XML]) -> Response:
+    """With the DAV header of OPTIONS: Nextcloud's library reads it here."""
+    response = multistatus_response(responses)
+    return replace(response, headers={**response.headers, "DAV": COMPLIANCE})
 
 
 def _depth(ctx: Context, default: Depth) -> Depth:

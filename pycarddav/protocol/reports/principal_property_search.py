@@ -1,6 +1,6 @@
 """principal-property-search (RFC 3744 §9.4), with ``test`` and ``match-type`` as Apple has them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
@@ -42,17 +42,14 @@ def principal_property_search(resource: Resource, body: Element, ctx: Context) -
 
 @dataclass(frozen=True)
 class Search:
-    """DAV:property-search: a text that every one of some properties holds."""
+    """A text that a property is to hold."""
 
-    names: tuple[str, ...]
+    name: str
     text: TextMatch
 
     def matches(self, principal: Principal, ctx: Context) -> bool:
         """Whether *principal* is found; never by a property that is not searchable."""
-        return all(
-            name in SEARCHABLE and self.text.matches(_texts(name, principal, ctx))
-            for name in self.names
-        )
+        return self.name in SEARCHABLE and self.text.matches(_texts(self.name, principal, ctx))
 
 
 def _texts(name: str, principal: Principal, ctx: Context) -> list[str]:
@@ -62,9 +59,15 @@ def _texts(name: str, principal: Principal, ctx: Context) -> list[str]:
 
 
 def _parse(body: Element) -> tuple[Test, list[Search]]:
-    """How the searches are combined, and the searches; BadRequest when there is none."""
+    """How the searches are combined, and the searches; BadRequest when there is none.
+
+    Nextcloud's library names several properties in one property-search, and means any of them when
+    the test is anyof.
+    """
     test = TESTS.get(body.get("test", "allof"))
-    searches = [_search(found) for found in body.findall(DAV.property_search)]
+    searches = [
+        search for found in body.iterfind(DAV.property_search) for search in _searches(found)
+    ]
     if test is None or not searches:
         raise BadRequest(
             "a principal-property-search has a property-search; test is anyof or allof"
@@ -72,12 +75,12 @@ def _parse(body: Element) -> tuple[Test, list[Search]]:
     return test, searches
 
 
-def _search(found: Element) -> Search:
-    names = tuple(named.tag for named in found.iterfind(f"{DAV.prop}/*"))
-    match = found.find(DAV.match)
-    if not names or match is None:
+def _searches(found: Element) -> Iterator[Search]:
+    match, names = found.find(DAV.match), found.findall(f"{DAV.prop}/*")
+    if match is None or not names:
         raise BadRequest("a property-search has a prop and a match")
     kind = match.get("match-type", "contains")
     if kind not in MATCHES:
         raise BadRequest(f"there is no match-type {kind:.80}")
-    return Search(names, TextMatch(match.text or "", match=kind))
+    text = TextMatch(match.text or "", match=kind)
+    yield from (Search(named.tag, text) for named in names)
