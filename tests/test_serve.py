@@ -1,5 +1,7 @@
 """Starting the server: the first time, again, where something is wrong; and its check of itself."""
 
+import base64
+import http.client
 import os
 import pty
 import re
@@ -149,6 +151,21 @@ def test_the_second_start_prints_the_address_alone(data):
         server.read("http")
     (line,) = server.lines
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", line)
+
+
+def test_a_server_that_is_stopped_remembers_what_it_knows_of_the_cards(data):
+    add_user("anna")
+    with served() as server:
+        server.read("http")
+        port = int(re.search(r":(\d+)/", server.lines[0])[1])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LONGEST)
+        credentials = base64.b64encode(b"anna:correct horse").decode()
+        card = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:a\r\nN:A;;;;\r\nFN:A\r\nEND:VCARD\r\n"
+        headers = {"Authorization": f"Basic {credentials}", "Content-Type": "text/vcard"}
+        connection.request("PUT", "/anna/contacts/a.vcf", card, headers)
+        assert connection.getresponse().status == 201
+        connection.close()
+    assert (data / ".pycarddav/anna/contacts/index").stat().st_size > 0
 
 
 def test_the_initial_password_is_forgotten_when_it_is_changed(data, monkeypatch, capsys):

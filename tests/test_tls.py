@@ -232,7 +232,10 @@ def test_a_configured_server_speaks_tls_and_sends_plain_http_there(files, tmp_pa
         storage=replace(config.storage, folder=tmp_path / "data"),
         auth=replace(config.auth, htpasswd=tmp_path / "htpasswd"),
     )
-    with running(site.server(config, site.certificate(config))) as server:
+    with (
+        site.store(config) as store,
+        running(site.server(config, site.app(config, store), site.certificate(config))) as server,
+    ):
         host, port = server.address
         with Client((host, config.server.redirect_port)) as client:
             status, headers, _ = client.ask("PROPFIND /.well-known/carddav?x HTTP/1.1")

@@ -7,7 +7,6 @@ from ..auth import accounts
 from ..config import Loaded
 from ..dav.errors import Conflict
 from ..model import AddressBook, Unmappable, UnmappedBook
-from ..serve import site
 from ..store import Store
 from . import console, references, storage
 from .console import Exit, Failure
@@ -32,14 +31,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     found = loaded(args)
-    with failures():
-        storage.require(found)
-        ACTIONS[args.action](args, found, site.store(found.config))
+    with failures(), storage.opened(found) as store:
+        ACTIONS[args.action](args, found, store)
     return Exit.OK
 
 
 def create(args: Namespace, found: Loaded, store: Store) -> None:
-    storage.check_access(found.config.storage.folder)
     target = references.resolve(store, args.book)
     if isinstance(target, AddressBook):
         raise Conflict(f"there is an address book {args.book} already")
@@ -55,7 +52,6 @@ def create(args: Namespace, found: Loaded, store: Store) -> None:
 
 
 def delete(args: Namespace, found: Loaded, store: Store) -> None:
-    storage.check_access(found.config.storage.folder)
     book = references.book(store, args.book)
     cards = _count(store, book)
     if not args.yes and not console.confirmed(f"Delete {args.book} with {cards} cards?"):

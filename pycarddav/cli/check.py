@@ -70,16 +70,17 @@ def serving(config: Config) -> Iterator["Phone"]:
 
     password = new_password()
     accounts.add_user(config.auth.htpasswd, USER, password)
-    server = site.server(config, None)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    connection = HTTPConnection(*server.address, timeout=SECONDS)
-    try:
-        yield Phone(connection, password)
-    finally:
-        connection.close()
-        server.stop()
-        thread.join()
+    with site.store(config) as store:
+        server = site.server(config, site.app(config, store), None)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        connection = HTTPConnection(*server.address, timeout=SECONDS)
+        try:
+            yield Phone(connection, password)
+        finally:
+            connection.close()
+            server.stop()
+            thread.join()
 
 
 class Phone:

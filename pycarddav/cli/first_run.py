@@ -50,10 +50,14 @@ def begin(config: Config) -> Account:
         with open(descriptor, "w") as opened:
             opened.write(f"{password}\n")
     accounts.add_user(config.auth.htpasswd, user, password)
-    app = site.app(config)
-    app.welcome(Principal(user))
-    books = tuple(book.displayname or book.name for book in app.store.books(user))
-    return Account(user, password, file, books)
+    return Account(user, password, file, welcome(config, user))
+
+
+def welcome(config: Config, user: str) -> tuple[str, ...]:
+    """Give a user what there is from the first login on; how their address books are called."""
+    with site.store(config) as store:
+        site.app(config, store).welcome(Principal(user))
+        return tuple(book.displayname or book.name for book in store.books(user))
 
 
 def first_user(login: str) -> str:

@@ -14,7 +14,6 @@ from ..config import Loaded
 from ..config.schema import Config
 from ..serve import log, site
 from ..serve.sockets import UNIX, CannotListen, activated, listen
-from ..serve.waitress import Server
 from . import check, console, first_run, storage
 from .console import Exit, Failure
 from .failures import failures
@@ -35,7 +34,7 @@ def run(args: Namespace) -> int:
     if args.check:
         return check.run(found.config)
     with failures(), stoppable():
-        start(args, found).run()
+        serve(args, found)
     return Exit.OK
 
 
@@ -49,14 +48,12 @@ def stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def start(args: Namespace, found: Loaded) -> Server:
-    """A server that is bound and has said where; Failure, and then nothing was created."""
-    config, folder = found.config, found.config.storage.folder
+def serve(args: Namespace, found: Loaded) -> None:
+    """Serve until somebody says stop; Failure, and then nothing was created."""
+    config = found.config
     new = storage.is_new(found, init=args.init)
-    storage.check_access(folder)
     first = new and first_run.wanted(config)
-    if not new:
-        storage.check_private(folder)
+    check_storage(config, new)
     if not first:
         check_users(config)
     certificate = site.certificate(config)
@@ -65,12 +62,13 @@ def start(args: Namespace, found: Loaded) -> Server:
         console.warn("running as root; a user of its own is safer")
     log.set_up(config.log.level)
     if new:
-        storage.begin(folder)
+        storage.begin(config.storage.folder)
     account = first_run.begin(config) if first else None
-    server = site.server(config, certificate)
-    address = url("https" if certificate else "http", *server.address, config.server.base_path)
-    print("\n".join(banner(args, found, address, account)), flush=True)
-    return server
+    with site.store(config) as store:
+        server = site.server(config, site.app(config, store), certificate)
+        address = url("https" if certificate else "http", *server.address, config.server.base_path)
+        print("\n".join(banner(args, found, address, account)), flush=True)
+        server.run()
 
 
 def banner(args: Namespace, found: Loaded, address: str, account: Account | None) -> list[str]:
@@ -79,6 +77,13 @@ def banner(args: Namespace, found: Loaded, address: str, account: Account | None
         return [address]
     passwd = console.command(args, "user", "passwd", account.user)
     return first_run.banner(found, address, account, passwd)
+
+
+def check_storage(config: Config, new: bool) -> None:
+    """Failure where the storage cannot be written, or others can read it."""
+    storage.check_access(config.storage.folder)
+    if not new:
+        storage.check_private(config.storage.folder)
 
 
 def check_users(config: Config) -> None:

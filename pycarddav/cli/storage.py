@@ -10,12 +10,16 @@ empty address book delete their contacts; phones that cannot log in wait.  What 
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from pwd import getpwuid
 
 from ..auth import accounts
 from ..config import Key, Loaded
+from ..serve import site
+from ..store.filesystem import FilesystemStore
 from .console import Exit, Failure
 
 INIT = "begin a storage, although users are listed already or the folder is not empty"
@@ -70,10 +74,14 @@ def is_new(found: Loaded, *, init: bool = False) -> bool:
     return True
 
 
-def require(found: Loaded) -> None:
-    """Failure where there is no storage: a command that only looks does not begin one."""
+@contextmanager
+def opened(found: Loaded) -> Iterator[FilesystemStore]:
+    """The storage that is there; Failure.  A command that is not to begin one does not."""
     if is_new(found):
         raise Failure(f"there is no storage in {found.config.storage.folder}", code=Exit.NOT_FOUND)
+    check_access(found.config.storage.folder)
+    with site.store(found.config) as store:
+        yield store
 
 
 def begin(folder: Path) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 from ..auth import accounts
 from ..auth.names import check_name
 from ..config import Loaded
-from ..model import Principal
-from ..serve import site
+from ..store import Store
 from . import console, first_run, storage
 from .console import Exit, Failure
 from .failures import failures
@@ -50,10 +49,8 @@ def add(args: Namespace, found: Loaded) -> None:
     if new:
         storage.begin(folder)
     accounts.add_user(htpasswd, args.user, password)
-    app = site.app(found.config)
-    app.welcome(Principal(args.user))
-    books = ", ".join(book.displayname or book.name for book in app.store.books(args.user))
-    console.note(f"added {args.user}, who has: {books}")
+    books = first_run.welcome(found.config, args.user)
+    console.note(f"added {args.user}, who has: {', '.join(books)}")
     console.undo(args, "user", "remove", args.user)
 
 
@@ -81,8 +78,8 @@ def remove(args: Namespace, found: Loaded) -> None:
 
 
 def listing(args: Namespace, found: Loaded) -> None:
-    storage.require(found)
-    users = _users(found)
+    with storage.opened(found) as store:
+        users = _users(found, store)
     if args.json:
         console.show_json({"users": users})
         return
@@ -95,9 +92,8 @@ def listing(args: Namespace, found: Loaded) -> None:
 ACTIONS = {"add": add, "passwd": passwd, "remove": remove, "list": listing}
 
 
-def _users(found: Loaded) -> list[dict[str, Any]]:
+def _users(found: Loaded, store: Store) -> list[dict[str, Any]]:
     """Everyone who may log in, and everyone else who has a home."""
-    store = site.store(found.config)
     names = accounts.users(found.config.auth.htpasswd)
     return [
         {

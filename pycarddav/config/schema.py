@@ -6,9 +6,11 @@ all come from these dataclasses: one a section, one field a key.
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 from ..auth.passwords import WEAK
 from ..protocol.context import Limits
+from ..store.filesystem.watch import Choice
 from .values import (
     absolute,
     default,
@@ -84,6 +86,12 @@ class Storage:
         "One folder is everything: a copy of it is a complete backup. ~ and $VARIABLES are"
         " replaced; XDG_DATA_HOME is ~/.local/share where it is not set.",
         "--storage FOLDER",
+    )
+    watch: Choice = default(
+        "auto",
+        one_of(*get_args(Choice)),
+        "How changes by other programs are noticed: inotify is told of them by the kernel, stat"
+        " looks at every file (network shares need that), auto finds out which it takes.",
     )
 
 

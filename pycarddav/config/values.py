@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+Word = TypeVar("Word", bound=str)
 
 
 def text(written: str) -> str:
@@ -40,11 +41,12 @@ def names(written: str) -> tuple[str, ...]:
     return tuple(name for part in written.split(",") if (name := part.strip()))
 
 
-def one_of(*words: str) -> Callable[[str], str]:
-    def read(written: str) -> str:
-        if written not in words:
-            raise ValueError(f"is not one of {', '.join(words)}")
-        return written
+def one_of(*words: Word) -> Callable[[str], Word]:
+    def read(written: str) -> Word:
+        for word in words:
+            if word == written:
+                return word
+        raise ValueError(f"is not one of {', '.join(words)}")
 
     return read
 

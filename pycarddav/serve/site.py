@@ -1,5 +1,8 @@
 """The composition root: from a configuration to a server.  The only place that picks the parts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ..auth import Authenticator
 from ..auth.basic import Basic
 from ..auth.htpasswd import Htpasswd
@@ -16,8 +19,14 @@ from .waitress import Server
 from .wsgi import Application, redirect
 
 
-def store(config: Config) -> Store:
-    return FilesystemStore(config.storage.folder)
+@contextmanager
+def store(config: Config) -> Iterator[FilesystemStore]:
+    """The storage, which is made when it is not there; Unavailable."""
+    opened = FilesystemStore(config.storage.folder, config.storage.watch)
+    try:
+        yield opened
+    finally:
+        opened.close()
 
 
 def limits(config: Config) -> Limits:
@@ -25,13 +34,13 @@ def limits(config: Config) -> Limits:
     return Limits(max_body_size=largest, max_resource_size=min(largest, Limits.max_resource_size))
 
 
-def app(config: Config) -> App:
+def app(config: Config, store: Store) -> App:
     """Everything but the socket; HtpasswdUnreadable."""
     users = Htpasswd(config.auth.htpasswd, config.auth.accept, config.rights.admins)
     authenticate: Authenticator = Basic([users])
     if config.auth.plain_http == "local":
         authenticate = over_tls(authenticate)
-    return App(store(config), authenticate, limits(config), config.server.base_path)
+    return App(store, authenticate, limits(config), config.server.base_path)
 
 
 def certificate(config: Config) -> Certificate | None:
@@ -50,9 +59,8 @@ def places(config: Config) -> list[tuple[str, int]]:
     return [(chosen.host, port) for port in ports]
 
 
-def server(config: Config, certificate: Certificate | None) -> Server:
-    """Bound, and ready to run; CannotListen, HtpasswdUnreadable."""
-    served = app(config)
+def server(config: Config, served: App, certificate: Certificate | None) -> Server:
+    """Bound, and ready to run; CannotListen."""
     proxies = Proxies.of(*config.server.trusted_proxies)
     largest = served.limits.max_body_size
     application = Application(served.serve, served.base, largest, proxies, config.server.hsts)
