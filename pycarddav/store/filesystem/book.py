@@ -21,7 +21,7 @@ from ...model import Author, Changes, encode
 from .. import etag, same_uid
 from . import files, member, token
 from .folder import Folder
-from .history import History
+from .history import BROKEN, History
 from .journal import Cause, Past, now
 from .mirror import Mirror
 from .snapshot import Member, Snapshot
@@ -33,7 +33,7 @@ class Book:
     """*path* is its URL's, *folder* holds the cards, *state* what the server needs beside them."""
 
     def __init__(self, path: str, folder: Folder, state: str, watches: Watches) -> None:
-        self._path, self._folder = path, folder
+        self.path, self.folder, self.places = path, folder, (folder.path, state)
         self.mirror = Mirror(folder, state, watches)
         self.history = History(os.path.join(state, "history"))
         self._trouble: Error | None = None
@@ -71,20 +71,23 @@ class Book:
                 return found, data
             if name in self.mirror.broken and (data := self.history.get(found.etag)) is not None:
                 return found, data
-            with files.trouble(self._path), self.mirror.lock.within():
+            with files.trouble(self.path), self.mirror.lock.within():
                 self.mirror.reconcile({name})
-        raise Unavailable(f"{self._path}{encode(name)}: its file {self.mirror.broken.get(name)}")
+        raise Unavailable(f"{self.path}{encode(name)}: its file {self.mirror.broken.get(name)}")
 
     def _read(self, name: str) -> bytes | None:
         try:
-            return files.read(self._folder.file(name), member.LARGEST)[0]
+            return files.read(self.folder.file(name), member.LARGEST)[0]
         except (OSError, ValueError):
             return None
 
     def past(self) -> Past:
         """All that the journal knows."""
-        with files.trouble(self._path), self.locked():
-            return self.mirror.journal.read()
+        try:
+            with files.trouble(self.path):
+                return self.mirror.journal.read()
+        except ValueError as error:
+            raise Unavailable(f"the journal of {self.path} is damaged: {error}") from error
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold the lock of the book."""
@@ -103,8 +106,8 @@ class Book:
     ) -> tuple[Member, bool]:
         """As the Store says; *reason* is what the history will say."""
         self.trusted()
-        path = self._folder.file(name)
-        with files.trouble(self._path), self._temporary(data) as temporary:
+        path = self.folder.file(name)
+        with files.trouble(self.path), self._temporary(data) as temporary:
             with self.mirror.lock.within():
                 old = self._current(name)
                 _check(condition, old)
@@ -118,7 +121,7 @@ class Book:
                     new = old
             if new is old:
                 files.sync_file(path)  # somebody else may have written it, and not synced
-            files.sync_folder(self._folder.path)
+            files.sync_folder(self.folder.path)
         return new, old is None
 
     def delete(
@@ -126,7 +129,7 @@ class Book:
     ) -> None:
         """As the Store says."""
         self.trusted()
-        with files.trouble(self._path):
+        with files.trouble(self.path):
             with self.mirror.lock.within():
                 if (old := self._current(name)) is None:
                     raise NotFound("no such card")
@@ -134,7 +137,7 @@ class Book:
                 self._remove(name, old)
                 self.mirror.broken.pop(name, None)
                 self.mirror.commit({name: None}, Cause(now(), reason, author))
-            files.sync_folder(self._folder.path)
+            files.sync_folder(self.folder.path)
 
     def take(
         self,
@@ -148,7 +151,7 @@ class Book:
         """Move a card of *source*, which may be this book, here: as the Store's move()."""
         self.trusted()
         source.trusted()
-        with files.trouble(self._path):
+        with files.trouble(self.path):
             with locked(self, source):
                 if (card := source._current(old_name)) is None:
                     raise NotFound("no such card")
@@ -157,10 +160,10 @@ class Book:
                 _check(there, old)
                 self._check_uid(name, card.uid, old, old_name if source is self else None)
                 if broken := source.mirror.broken.get(old_name):
-                    raise Unavailable(f"{source._path}{encode(old_name)}: its file {broken}")
+                    raise Unavailable(f"{source.path}{encode(old_name)}: its file {broken}")
                 self._move(source, old_name, name, card, old, Cause(now(), "move", author))
-            files.sync_folder(self._folder.path)
-            files.sync_folder(source._folder.path)
+            files.sync_folder(self.folder.path)
+            files.sync_folder(source.folder.path)
         return card, old is None
 
     def _move(
@@ -172,7 +175,7 @@ class Book:
         old: Member | None,
         cause: Cause,
     ) -> None:
-        path = source._folder.file(old_name)
+        path = source.folder.file(old_name)
         source.history.keep(path, card.etag)
         self._place(path, name, old)
         self.mirror.broken.pop(name, None)
@@ -181,17 +184,31 @@ class Book:
         if source is not self:
             source.mirror.commit({old_name: None}, cause)
 
+    def mend(self, name: str, good: bytes) -> None:
+        """Give a broken or damaged file its last good content; what was in it is kept."""
+        path = self.folder.file(name)
+        with files.trouble(self.path), self._temporary(good) as temporary:
+            with self.locked():
+                known = self.mirror.snapshot.members[name]
+                if member.exists(path):
+                    self.history.keep(path, f"{BROKEN}{time.time_ns()}")
+                os.rename(temporary.path, path)
+                new = member.of(good, known.uid, os.lstat(path), time.time_ns())
+                self.mirror.broken.pop(name, None)
+                self.mirror.commit({name: new}, Cause(now(), "repair"))
+            files.sync_folder(self.folder.path)
+
     # Steps of a change, under the lock
 
     def _temporary(self, data: bytes) -> files.Temporary:
         try:
-            return files.Temporary(self._folder.path, data)
+            return files.Temporary(self.folder.path, data)
         except FileNotFoundError:
             raise NotFound("no such book") from None
 
     def _current(self, name: str) -> Member | None:
         """The card as it is on disk this moment."""
-        if self._folder.is_another(len(self.mirror.snapshot.members)):
+        if self.folder.is_another(len(self.mirror.snapshot.members)):
             raise Unavailable("the folder was replaced a moment ago")
         self.mirror.reconcile({name})
         return self.mirror.snapshot.members.get(name)
@@ -201,15 +218,15 @@ class Book:
     ) -> None:
         """UidConflict when no card with *uid* may come to *name*, while *leaving* goes."""
         if old and not same_uid(uid, old.uid):
-            raise UidConflict(self._path + encode(name))
+            raise UidConflict(self.path + encode(name))
         owner = self.mirror.snapshot.uids.get(uid) if uid is not None else None
         if owner is not None and owner not in (name, leaving):
-            raise UidConflict(self._path + encode(owner))
+            raise UidConflict(self.path + encode(owner))
 
     def _place(self, source: str, name: str, old: Member | None) -> None:
-        path = self._folder.file(name)
+        path = self.folder.file(name)
         try:
-            if member.exists(path) and (old or self._folder.has(name)):
+            if member.exists(path) and (old or self.folder.has(name)):
                 self.history.keep(path, self._version(name, old))
                 os.rename(source, path)
             else:
@@ -218,7 +235,7 @@ class Book:
             raise Conflict(f"something else is at {name!r}, or differs only in case") from error
 
     def _remove(self, name: str, old: Member) -> None:
-        path = self._folder.file(name)
+        path = self.folder.file(name)
         try:
             if member.exists(path):
                 self.history.take(path, self._version(name, old))
@@ -228,7 +245,7 @@ class Book:
     def _version(self, name: str, known: Member | None) -> str:
         """Under which name the history keeps what is in the file."""
         broken = known is None or name in self.mirror.broken
-        return f"broken-{time.time_ns()}" if broken or not known else known.etag
+        return f"{BROKEN}{time.time_ns()}" if broken or not known else known.etag
 
     # What has changed
 
@@ -293,6 +310,6 @@ def _check(condition: Condition, current: Member | None) -> None:
 def locked(*books: Book) -> Iterator[None]:
     """Hold the locks of these books, taken in an order that is the same for everybody."""
     with ExitStack() as stack:
-        for _, book in sorted({book._folder.path: book for book in books}.items()):
+        for _, book in sorted({book.folder.path: book for book in books}.items()):
             stack.enter_context(book.mirror.lock.within())
         yield

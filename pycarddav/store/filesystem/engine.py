@@ -5,15 +5,18 @@ What the server needs beside the cards lies in ``<folder>/.pycarddav/<owner>/<bo
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ...dav.errors import NotFound
 from ...dav.headers import Condition
 from ...model import AddressBook, Author, Card, Changes, Dead, Entry, Home, Lock
-from . import files, names, promises, properties, shelf
+from . import deleted, files, housekeeping, names, promises, properties, shelf
 from .book import Book
 from .properties import Properties
+from .retention import Retention
 from .root import Root, folders, inode
 from .shelf import Shelf
 from .snapshot import Member
@@ -28,13 +31,28 @@ class FilesystemStore:
     Unavailable when there is something else than a storage.
     """
 
-    def __init__(self, folder: Path, watch: Choice = "auto") -> None:
-        self._shelf = Shelf(Root(folder), Watches(watch))
+    def __init__(self, folder: Path, watch: Choice = "auto", keep: Retention | None = None) -> None:
+        self._keep = keep or Retention()
+        self.root = Root(folder)
+        self._shelf = Shelf(self.root, Watches(watch))
         self._properties: dict[str, Properties] = {}
 
     def close(self) -> None:
         """Remember what is known, for a quick start.  Nothing is lost without it."""
         self._shelf.close()
+
+    def tidy(self) -> None:
+        """What is to be done now and then: see housekeeping.  Requests go on meanwhile."""
+        for kept in self._shelf.open_books():
+            with suppress(NotFound):
+                housekeeping.tidy(kept, self._keep)
+        deleted.drop(self.root, datetime.now(UTC) - timedelta(days=self._keep.days))
+
+    def opened(self, book: AddressBook) -> Book:
+        """The book as history, restore and verify need it.  NotFound."""
+        kept = self._shelf.book(book)
+        kept.fresh()
+        return kept
 
     def owners(self) -> list[str]:
         self._shelf.check()
@@ -44,7 +62,7 @@ class FilesystemStore:
     def home(self, owner: str) -> Home | None:
         self._shelf.check()
         with files.trouble(f"the home of {owner}"):
-            if not (path := self._shelf.root.folder(owner)):
+            if not (path := self.root.folder(owner)):
                 return None
             if not inode(path):
                 self._shelf.check_nothing_vanished(owner)
@@ -116,7 +134,7 @@ class FilesystemStore:
         with files.trouble(book.path), self._shelf.home_locks(book.owner, owner):
             with self._shelf.replacing(owner, name, overwrite, kept) as created:
                 os.rename(source, target)
-                self._shelf.move_state(book.owner, book.name, self._shelf.root.state(owner, name))
+                self._shelf.move_state(book.owner, book.name, self.root.state(owner, name))
             files.sync_folder(os.path.dirname(target))
             files.sync_folder(os.path.dirname(source))
         self._shelf.drop(source)
@@ -202,12 +220,12 @@ class FilesystemStore:
 
     def locks(self, owner: str) -> tuple[Lock, ...]:
         with files.trouble(f"the locks of {owner}"):
-            return promises.read(self._shelf.root.state(owner, _LOCKS))
+            return promises.read(self.root.state(owner, _LOCKS))
 
     def change_locks(
         self, owner: str, change: Callable[[tuple[Lock, ...]], tuple[Lock, ...]]
     ) -> None:
-        path = self._shelf.root.state(owner, _LOCKS)
+        path = self.root.state(owner, _LOCKS)
         with files.trouble(f"the locks of {owner}"), self._shelf.home_locks(owner):
             before = promises.read(path)
             after = change(before)

@@ -117,6 +117,6 @@ def was_renamed(state: str, path: str) -> bool:
         past = journal.read(os.path.join(state, "journal"))
     except ValueError:
         return False
-    cards = journal.replayed(past.members, [event.change for event in past.events])
+    cards = past.now()
     there = set(os.listdir(path))
     return 2 * sum(names.file_of(name) in there for name in cards) >= len(cards)

@@ -6,7 +6,6 @@ or as a copy that is made while the version still stands: then an editor that wr
 file, or breaks it, loses nothing.
 """
 
-import logging
 import os
 import shutil
 from contextlib import suppress
@@ -14,22 +13,23 @@ from contextlib import suppress
 from .. import etag as etag_of
 from . import files, member
 
-log = logging.getLogger(__name__)
+_ENDING = ".vcf"
+BROKEN = "broken-"  # before the time, in place of a hash: what was no version of a card
 
 
 class History:
     """The versions of one book, in a folder of their own."""
 
     def __init__(self, folder: str) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def path(self, etag: str) -> str:
         """Where the version is, if it is kept."""
-        return os.path.join(self._folder, etag.strip('"') + ".vcf")
+        return os.path.join(self.folder, etag.strip('"') + _ENDING)
 
     def keep(self, path: str, etag: str) -> None:
         """Keep what is in this file, which is about to be replaced."""
-        files.make_folders(self._folder)
+        files.make_folders(self.folder)
         kept = self.path(etag)
         if os.path.lexists(kept):
             if self.get(etag) is not None:
@@ -42,7 +42,7 @@ class History:
 
     def take(self, path: str, etag: str) -> None:
         """Keep what is in this file, and remove it."""
-        files.make_folders(self._folder)
+        files.make_folders(self.folder)
         os.rename(path, self.path(etag))
 
     def copy(self, path: str, etag: str) -> None:
@@ -50,7 +50,7 @@ class History:
         with suppress(FileNotFoundError, ValueError):
             data, status = files.read(path, member.LARGEST)
             if etag_of(data) == etag:
-                files.make_folders(self._folder)
+                files.make_folders(self.folder)
                 files.replace(self.path(etag), data)
                 os.utime(self.path(etag), ns=(status.st_atime_ns, status.st_mtime_ns))
 
@@ -64,8 +64,37 @@ class History:
 
     def etags(self) -> set[str]:
         """The versions that are kept."""
+        return {_etag(file) for file in self._files()}
+
+    def damaged(self) -> list[str]:
+        """The files that are not the versions they are called."""
+        plain = (etag for etag in self.etags() if not etag.startswith(f'"{BROKEN}'))
+        return [self.path(etag) for etag in plain if self.get(etag) is None]
+
+    def size(self, etag: str) -> int:
+        """The size of a version in octets; 0 if it is not kept."""
         try:
-            found = os.listdir(self._folder)
+            return os.lstat(self.path(etag)).st_size
+        except FileNotFoundError:
+            return 0
+
+    def prune(self, wanted: set[str], dated: set[str], since: float) -> None:
+        """Remove all but the *wanted* versions.
+
+        Of those that are not *dated* by the journal the newest stay, which came here after *since*
+        (seconds since the epoch): broken files, and what an older journal knew.
+        """
+        for file in self._files():
+            etag, path = _etag(file), os.path.join(self.folder, file)
+            if etag not in wanted and (etag in dated or os.lstat(path).st_ctime < since):
+                os.unlink(path)
+
+    def _files(self) -> set[str]:
+        try:
+            return {file for file in os.listdir(self.folder) if file.endswith(_ENDING)}
         except FileNotFoundError:
             return set()
-        return {f'"{file[:-4]}"' for file in found if file.endswith(".vcf")}
+
+
+def _etag(file: str) -> str:
+    return f'"{file.removesuffix(_ENDING)}"'

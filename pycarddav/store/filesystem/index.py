@@ -32,6 +32,17 @@ def load(path: str) -> dict[str, Member]:
         return {}
 
 
+def problem(path: str) -> str | None:
+    """Why the index would be dropped."""
+    try:
+        list(_rows(files.read(path, _LARGEST)[0]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        return str(error)
+    return None
+
+
 def save(path: str, members: Mapping[str, Member]) -> None:
     """Remember the members.  Not synced: what a power cut does to it is noticed."""
     texts = [

@@ -69,7 +69,7 @@ class Journal:
     """*seq* and *state* are those after the last change read or written."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         self._identity: tuple[int, int] | None = None
         self._begin_at(0, EMPTY)
 
@@ -95,13 +95,13 @@ class Journal:
         self._identity = None
         self._begin_at(0, EMPTY)
         try:
-            with open(self._path, "rb") as file:
+            with open(self.path, "rb") as file:
                 status, data = os.fstat(file.fileno()), file.read()
             members = self._replay(data)
         except FileNotFoundError:
             return {}
         except ValueError as error:
-            log.warning("%s: %s; a new one is begun", self._path, error)
+            log.warning("%s: %s; a new one is begun", self.path, error)
             self._begin_at(0, EMPTY)
             return {}
         self._identity = status.st_dev, status.st_ino
@@ -118,7 +118,7 @@ class Journal:
         size = self._checked_size()
         if size == self._offset:
             return {}
-        with open(self._path, "rb") as file:
+        with open(self.path, "rb") as file:
             file.seek(self._offset)
             changes = self._take(file.read())
         self._cut(size)
@@ -127,7 +127,7 @@ class Journal:
     def _checked_size(self) -> int:
         """How large the file is; Replaced."""
         try:
-            now = os.stat(self._path)
+            now = os.stat(self.path)
         except FileNotFoundError:
             raise Replaced from None
         known = (now.st_dev, now.st_ino) == self._identity and now.st_size >= self._offset
@@ -139,7 +139,7 @@ class Journal:
         """Start a new file with these members as its past."""
         self._write(Past(now(), seq, state, dict(members), []))
         self._begin_at(seq, state)
-        self._offset = os.stat(self._path).st_size
+        self._offset = os.stat(self.path).st_size
 
     def append(self, changes: list[Change], cause: Cause) -> None:
         """Write these changes at the end; where there is no room, with the next ones."""
@@ -150,14 +150,14 @@ class Journal:
         try:
             self._append(data)
         except OSError as error:
-            log.warning("%s: %s", self._path, error)
+            log.warning("%s: %s", self.path, error)
             self._unwritten = data
         else:
             self._offset += len(data)
             self._unwritten = b""
 
     def _append(self, data: bytes) -> None:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             files.write_all(descriptor, data)
         except OSError:
@@ -180,13 +180,13 @@ class Journal:
 
     def read(self) -> "Past":
         """Everything that the file says."""
-        return read(self._path)
+        return read(self.path)
 
     def compact(self) -> None:
         """Forget the oldest changes, once there are twice as many as are kept."""
         if self.length < 2 * KEPT:
             return
-        past = read(self._path)
+        past = read(self.path)
         old, kept = past.events[:-KEPT], past.events[-KEPT:]
         members = replayed(past.members, [event.change for event in old])
         seq, (_, _, state), (time, _, _) = old[-1]
@@ -197,8 +197,8 @@ class Journal:
         lines = [f"{_HEADER} {past.seq} {past.state:032x} {len(past.members)} {past.time}\n"]
         lines += [f"{etag}\t{_quoted(name)}\n" for name, etag in past.members.items()]
         lines += map(_line, past.events)
-        files.save(self._path, "".join(lines).encode())
-        status = os.stat(self._path)
+        files.save(self.path, "".join(lines).encode())
+        status = os.stat(self.path)
         self._identity = status.st_dev, status.st_ino
 
     def _replay(self, data: bytes) -> dict[str, str]:
@@ -230,8 +230,8 @@ class Journal:
     def _cut(self, size: int) -> None:
         """Remove what is behind the last whole line: a power cut's, or a full disk's."""
         if self._offset < size:
-            log.warning("%s: %d octets at its end are cut off", self._path, size - self._offset)
-            os.truncate(self._path, self._offset)
+            log.warning("%s: %d octets at its end are cut off", self.path, size - self._offset)
+            os.truncate(self.path, self._offset)
 
 
 class _Past:
@@ -276,6 +276,15 @@ class Past(NamedTuple):
     state: int
     members: dict[str, str]  # name -> etag
     events: list[Event]
+
+    def now(self) -> dict[str, str]:
+        """The members at the end."""
+        return replayed(self.members, [event.change for event in self.events])
+
+    def etags(self) -> set[str]:
+        """Every version that is mentioned."""
+        new = {event.change.etag for event in self.events if event.change.etag}
+        return {*self.members.values(), *new}
 
 
 def read(path: str) -> Past:

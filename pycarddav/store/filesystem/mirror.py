@@ -36,7 +36,7 @@ class Mirror:
         self.journal = Journal(os.path.join(state, "journal"))
         self.snapshot = Snapshot()
         self.broken: dict[str, Broken] = {}
-        self._index = os.path.join(state, "index")
+        self.index = os.path.join(state, "index")
         self._unsaved = 0  # members that the index does not know
         self._watch = watches.of(folder.path)
         self._recalled = self._seen = False
@@ -91,16 +91,16 @@ class Mirror:
             if settled and settled.etag == members[name].etag:
                 members[name] = settled
         try:
-            index.save(self._index, members)
+            index.save(self.index, members)
         except OSError as error:
-            log.warning("%s: %s", self._index, error)
+            log.warning("%s: %s", self.index, error)
 
     # Under the lock
 
     def _recall(self) -> None:
         """Begin anew with what the journal says, as far as possible with what was known of it."""
         known = self.journal.open()
-        rows = self.snapshot.members if self._recalled else index.load(self._index)
+        rows = self.snapshot.members if self._recalled else index.load(self.index)
         members = {}
         for name, etag in known.items():
             row = rows.get(name)
@@ -157,6 +157,10 @@ class Mirror:
             self.journal.append(changes, cause)
         self.snapshot = after.at(self.journal.seq)
         self._unsaved += len(news)
+
+    def begin_anew(self) -> None:
+        """Start another journal: of the states before, none is known any more."""
+        self._begin(self.snapshot)
 
     def _begin(self, first: Snapshot) -> None:
         try:

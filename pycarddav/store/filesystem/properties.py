@@ -46,6 +46,17 @@ class Properties:
         return self._values
 
 
+def problem(folder: str) -> str | None:
+    """Why the properties cannot be read."""
+    try:
+        _parse(files.read(os.path.join(folder, FILE), _LARGEST)[0])
+    except FileNotFoundError:
+        return None
+    except _UNREADABLE as error:
+        return str(error)
+    return None
+
+
 def write(folder: str, values: dict[str, Any]) -> None:
     """Replace the values, keeping those of other programs and when the folder was made.
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from .journal import Past, replayed
+from .journal import Past
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Retention:
     def kept(self, past: Past, size: Callable[[str], int], now: datetime) -> set[str]:
         """The etags of replaced versions that are to be kept; *size* is that of one, in octets."""
         oldest = (now - timedelta(days=self.days)).astimezone(UTC).isoformat()
-        exist = replayed(past.members, [event.change for event in past.events])
+        exist = past.now()
         kept: set[str] = set()
         seen: Counter[str] = Counter()
         room = self.size

@@ -8,6 +8,7 @@ from ...dav.errors import Unavailable
 from . import files, names
 
 STATE = ".pycarddav"
+_MARKER = "format"
 _FORMAT = "pycarddav-storage 1"
 _NOT_A_HOME = {"lost+found"}  # of a file system of its own
 
@@ -21,13 +22,12 @@ class Root:
 
     def __init__(self, folder: Path) -> None:
         self.path = os.path.realpath(folder)
-        self._marker = os.path.join(self.path, STATE, "format")
+        self._marker = os.path.join(self.path, STATE, _MARKER)
         with files.trouble(self.path):
             files.make_folders(self.path)
             if not os.path.exists(self._marker):
                 _refuse_what_is_no_storage(self.path)
-                files.make_folders(os.path.dirname(self._marker))
-                files.save(self._marker, f"{_FORMAT}\n".encode())
+                mark(self.path)
             self._check_format()
             self._identity = self._identify()
 
@@ -59,6 +59,13 @@ class Root:
         data, _ = files.read(self._marker, 1000)
         if (found := data.decode(errors="replace").strip()) != _FORMAT:
             raise Unavailable(f"{self.path} has the format {found[:80]!r}, not {_FORMAT!r}")
+
+
+def mark(path: str) -> None:
+    """Make a folder a storage."""
+    state = os.path.join(path, STATE)
+    files.make_folders(state)
+    files.save(os.path.join(state, _MARKER), f"{_FORMAT}\n".encode())
 
 
 def folders(path: str) -> list[str]:

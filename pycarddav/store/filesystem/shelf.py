@@ -10,14 +10,13 @@ from typing import Any
 
 from ...dav.errors import Conflict, Forbidden, NotFound, PreconditionFailed, Unavailable
 from ...model import AddressBook
-from . import files, folder, journal, properties
+from . import deleted, files, folder, journal, properties
 from .book import Book, locked
 from .folder import Folder
 from .lock import Lock
 from .root import Root, folders, inode
 from .watch import Watches
 
-_DELETED = ".deleted"  # among the owners' states: books that were deleted, whole
 _LOCK = "lock"
 
 
@@ -149,10 +148,10 @@ class Shelf:
     def put_away(self, owner: str, name: str, path: str | None = None) -> None:
         """Move what is left of a book to where deleted books are kept."""
         stamp = f"{journal.now()}-{secrets.token_hex(3)}"
-        away = self.root.state(_DELETED, owner, name, stamp)
+        away = self.root.state(deleted.FOLDER, owner, name, stamp)
         if path:
             files.make_folders(away)
-            os.rename(path, os.path.join(away, "cards"))
+            os.rename(path, os.path.join(away, deleted.CARDS))
         self.move_state(owner, name, away)
 
     def move_state(self, owner: str, name: str, to: str) -> None:

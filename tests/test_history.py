@@ -1,0 +1,277 @@
+"""Nothing that was ever there is lost: versions, restores, and how long they are kept."""
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from disk import ME, Server, card
+
+from pycarddav.dav.errors import Conflict, NotFound, Unavailable
+from pycarddav.model import AddressBook
+from pycarddav.store import etag
+from pycarddav.store.filesystem import Retention, deleted, journal, retention, timeline
+
+
+def book(server):
+    return server.store.opened(server.book)
+
+
+def past(server, name=None):
+    """(etag, reason, user, kept) of each version."""
+    return [
+        (found.etag, found.reason, found.author.user, found.kept)
+        for found in timeline.versions(book(server), name)
+    ]
+
+
+def content(server, name):
+    kept = book(server)
+    return [timeline.data(kept, version) for version in timeline.versions(kept, name)]
+
+
+@pytest.fixture
+def tidied(synced):
+    """A server with two cards, of which the history has copies."""
+    synced.store.tidy()
+    return synced
+
+
+def test_what_a_client_replaces_and_deletes_is_kept(server):
+    server.put("ada.vcf", "one")
+    server.put("ada.vcf", "two")
+    server.delete("ada.vcf")
+    one, two = card("ada.vcf", "one"), card("ada.vcf", "two")
+    assert past(server, "ada.vcf") == [
+        (etag(one), "put", "alice", True),
+        (etag(two), "put", "alice", True),
+        (None, "delete", "alice", False),
+    ]
+    assert content(server, "ada.vcf") == [one, two, None]
+    assert [version.author.agent for version in timeline.versions(book(server))] == ["pytest"] * 3
+    server.restart()
+    assert content(server, "ada.vcf") == [one, two, None]
+
+
+def rewrite(path):
+    path.write_bytes(card("ada.vcf", "edited"))
+
+
+def replace(path):
+    new = path.with_name(".new")
+    rewrite(new)
+    new.rename(path)
+
+
+def remove(path):
+    path.unlink()
+
+
+@pytest.mark.parametrize("edit", [rewrite, replace, remove])
+def test_what_another_program_does_can_be_undone(tidied, edit):
+    edit(tidied.folder / "ada.vcf")
+    tidied.sync()
+    version, after = timeline.versions(book(tidied), "ada.vcf")
+    assert (after.reason, after.author.user) == ("found", "")
+    done = timeline.restore_card(book(tidied), version, ME)
+    assert (done.changed, done.removed, done.lost) == (("ada.vcf",), (), {})
+    assert tidied.sync() == ({"ada.vcf"}, set())
+    assert tidied.contents()["ada.vcf"] == card("ada.vcf")
+
+
+def test_a_restore_is_a_change_that_can_be_undone(server):
+    server.put("ada.vcf", "one")
+    server.put("ada.vcf", "two")
+    server.sync()
+    one, two = timeline.versions(book(server), "ada.vcf")
+    timeline.restore_card(book(server), one, ME)
+    assert server.sync() == ({"ada.vcf"}, set())
+    assert server.contents() == {"ada.vcf": card("ada.vcf", "one")}
+    timeline.restore_card(book(server), two, ME)
+    server.sync()
+    assert server.contents() == {"ada.vcf": card("ada.vcf", "two")}
+    assert [reason for _, reason, _, _ in past(server)] == ["put", "put", "restore", "restore"]
+
+
+def test_restoring_the_deletion_of_a_card_deletes_it(server):
+    server.put("ada.vcf")
+    server.delete("ada.vcf")
+    server.put("ada.vcf", "again")
+    _, deleted, _ = timeline.versions(book(server), "ada.vcf")
+    assert timeline.restore_card(book(server), deleted, ME).removed == ("ada.vcf",)
+    assert server.contents() == {}
+
+
+def test_a_book_is_restored_to_what_it_was_at_a_time(tidied):
+    before = tidied.contents()
+    time.sleep(0.002)
+    moment = datetime.now(UTC)
+    time.sleep(0.002)
+    tidied.put("ada.vcf", "changed")
+    tidied.delete("bob.vcf")
+    tidied.put("cyd.vcf", uid="bob.vcf")  # the UID of bob.vcf has gone to another card
+    (tidied.folder / "ada.vcf").unlink()
+    tidied.sync()
+    done = timeline.restore_book(book(tidied), moment, ME)
+    assert (set(done.changed), done.removed, done.lost) == ({*before}, ("cyd.vcf",), {})
+    assert tidied.sync() == ({"ada.vcf", "bob.vcf"}, {"cyd.vcf"})
+    assert tidied.contents() == before
+    assert timeline.restore_book(book(tidied), moment, ME) == timeline.Restored((), (), {})
+
+
+def test_a_time_before_all_that_is_known_is_refused(synced):
+    with pytest.raises(NotFound):
+        timeline.restore_book(book(synced), datetime.now(UTC) - timedelta(days=1), ME)
+
+
+def test_the_versions_of_an_unknown_card_are_not_an_empty_list(synced):
+    with pytest.raises(NotFound):
+        timeline.versions(book(synced), "nobody.vcf")
+
+
+def test_a_version_that_is_not_kept_is_said_to_be_lost(synced):
+    (synced.folder / "ada.vcf").write_bytes(card("ada.vcf", "edited"))
+    synced.sync()
+    version, _ = timeline.versions(book(synced), "ada.vcf")
+    assert not version.kept
+    assert set(timeline.restore_card(book(synced), version, ME).lost) == {"ada.vcf"}
+    assert synced.contents()["ada.vcf"] == card("ada.vcf", "edited")
+
+
+# The last good version
+
+
+@pytest.mark.parametrize("broken", [b"", b"BEGIN:VCARD\r\nhalf", card("ada.vcf") * 2])
+def test_while_a_file_is_broken_its_last_good_version_is_served(tidied, broken):
+    good = tidied.contents()
+    (tidied.folder / "ada.vcf").write_bytes(broken)
+    assert tidied.sync() == (set(), set())
+    assert tidied.contents() == good
+    tidied.restart()
+    assert tidied.sync() == (set(), set())
+    assert tidied.contents() == good
+
+
+def test_where_no_good_version_is_kept_the_server_says_that_it_does_not_know(synced):
+    (synced.folder / "ada.vcf").write_bytes(b"")
+    book = synced.book
+    assert [found.name for found in synced.store.entries(book)] == ["ada.vcf", "bob.vcf"]
+    with pytest.raises(Unavailable, match=r"ada\.vcf"):
+        list(synced.store.cards(book, ["ada.vcf"]))
+    assert [found.data for found in synced.store.cards(book, ["bob.vcf"])] == [card("bob.vcf")]
+
+
+def test_a_broken_file_is_kept_when_a_client_replaces_or_deletes_its_card(tidied):
+    for name in ("ada.vcf", "bob.vcf"):
+        (tidied.folder / name).write_bytes(b"precious but broken " + name.encode())
+    tidied.sync()
+    tidied.put("ada.vcf", "new")
+    tidied.delete("bob.vcf")
+    kept = {path.read_bytes() for path in (tidied.state / "history").glob("broken-*")}
+    assert kept == {b"precious but broken ada.vcf", b"precious but broken bob.vcf"}
+    assert tidied.sync() == ({"ada.vcf"}, {"bob.vcf"})
+
+
+def test_a_version_that_somebody_has_edited_is_not_passed_off_as_what_it_was(server):
+    server.put("ada.vcf", "one")
+    server.put("ada.vcf", "two")
+    for path in (server.state / "history").iterdir():
+        path.write_bytes(card("ada.vcf", "forged"))
+    one, _ = timeline.versions(book(server), "ada.vcf")
+    assert timeline.data(book(server), one) is None
+
+
+# How long
+
+
+def journal_of(*lines):
+    """A past with these (days ago, name, etag) as changes."""
+    now = datetime.now(UTC)
+    events = [
+        journal.Event(
+            number,
+            journal.Change(name, etag, 0),
+            journal.Cause((now - timedelta(days=days)).isoformat(), "put"),
+        )
+        for number, (days, name, etag) in enumerate(lines)
+    ]
+    return journal.Past(now.isoformat(), 0, 0, {"base.vcf": "base"}, events)
+
+
+@pytest.mark.parametrize(
+    ("keep", "lines", "kept"),
+    [
+        (Retention(10, 0), [(20, "a", "1"), (11, "a", "2"), (9, "a", "3"), (8, "a", "4")], "23"),
+        (Retention(10, 2), [(20, "a", n) for n in "12345"], "34"),
+        (Retention(10, 2), [*[(20, "a", n) for n in "123"], (20, "a", None)], ""),
+        (Retention(10, 2), [*[(20, "a", n) for n in "123"], (9, "a", None)], "3"),
+        (Retention(10, 9, size=20), [(5, "a", n) for n in "12345"], "34"),
+        (Retention(10, 9), [(5, "a", "1"), (4, "a", "2"), (3, "a", "1"), (2, "a", "2")], "12"),
+    ],
+    ids=["age", "at least so many", "gone", "gone lately", "size", "back and forth"],
+)
+def test_versions_are_kept_as_long_as_is_set(keep, lines, kept):
+    found = keep.kept(journal_of(*lines), lambda etag: 10, datetime.now(UTC))
+    assert "".join(sorted(found)) == kept
+
+
+def test_what_the_journal_began_with_is_a_version_too():
+    found = retention.replacements(journal_of((1, "base.vcf", "new")))
+    assert [(name, etag) for _, name, etag in found] == [("base.vcf", "base")]
+
+
+def test_tidying_drops_what_need_not_be_kept_and_nothing_else(tmp_path, synced):
+    server = Server(synced.storage, keep=Retention(days=0, versions=2))
+    for text in "12345":
+        server.put("ada.vcf", text)
+    server.put("gone.vcf")
+    server.delete("gone.vcf")
+    (server.state / "history" / "broken-1.vcf").write_bytes(b"x")
+    server.store.tidy()
+    kept = [found.kept for found in timeline.versions(book(server), "ada.vcf")]
+    assert kept == [False, False, False, True, True, True]
+    assert content(server, "gone.vcf") == [None, None]
+    assert server.contents()["bob.vcf"] == card("bob.vcf")
+    names = {path.name for path in (server.state / "history").iterdir()}
+    assert len(names) == 4  # two old versions of Ada, and what she and Bob are now
+
+
+def test_tidying_removes_what_a_killed_process_left_behind_long_ago(synced):
+    old, new = synced.folder / ".tmp-old", synced.folder / ".tmp-new"
+    for path in (old, new):
+        path.write_bytes(b"x")
+    os.utime(old, (0, 0))
+    synced.store.tidy()
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_deleted_book_is_dropped_when_its_time_has_come(synced):
+    server = Server(synced.storage, keep=Retention(days=1))
+    server.store.delete_book(server.book, ME)
+    server.store.tidy()
+    assert list((server.storage / ".pycarddav").rglob("ada.vcf"))
+    server = Server(synced.storage, keep=Retention(days=-1))
+    server.store.tidy()
+    assert not list((server.storage / ".pycarddav").rglob("ada.vcf"))
+
+
+def test_a_deleted_book_can_be_brought_back_with_its_past(synced):
+    synced.put("ada.vcf", "two")
+    synced.sync()
+    synced.store.delete_book(synced.book, ME)
+    (found,) = deleted.books(synced.store.root)
+    assert (found.owner, found.name) == ("alice", "friends")
+    deleted.bring_back(synced.store.root, found)
+    assert synced.sync() == (set(), set())
+    assert synced.book.displayname == "Friends"
+    assert content(synced, "ada.vcf") == [card("ada.vcf"), card("ada.vcf", "two")]
+    assert deleted.books(synced.store.root) == []
+
+
+def test_a_deleted_book_is_not_brought_back_over_another(synced):
+    synced.store.delete_book(synced.book, ME)
+    synced.store.save_book(AddressBook("alice", "friends"))
+    (found,) = deleted.books(synced.store.root)
+    with pytest.raises(Conflict):
+        deleted.bring_back(synced.store.root, found)
+    assert synced.contents() == {}
