@@ -11,11 +11,33 @@ from pycarddav.dav import xml
 from pycarddav.dav.names import CARDDAV, DAV
 from pycarddav.model import AddressBook, Author, Home, Principal
 from pycarddav.protocol.app import App
+from pycarddav.protocol.cache import Cache
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Request, Response
 from pycarddav.store import Store
 from pycarddav.store.filesystem import FilesystemStore
 from pycarddav.store.memory import MemoryStore
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--without-caches",
+        action="store_true",
+        help="remember nothing between requests: every test must pass all the same",
+    )
+
+
+def pytest_configure(config):
+    if config.getoption("--without-caches"):
+        Cache.put = lambda cache, key, value, size: None  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def caches_are_on(request):
+    """For the few tests that are about the caches themselves."""
+    if request.config.getoption("--without-caches"):
+        pytest.skip("there are no caches")
+
 
 HOME = "/alice/"
 BOOK = "/alice/friends/"

@@ -18,8 +18,8 @@ LAYERS = [
     "__main__",
 ]  # fmt: skip
 PROTOCOL = [
-    "registry", "cache", "messages", "context", "urls", "access", "tree", "propfind", "prefer",
-    "prerender", "bodies", "properties", "reports", "methods", "app",
+    "registry", "messages", "cache", "compression", "context", "urls", "access", "tree",
+    "propfind", "prefer", "prerender", "bodies", "properties", "reports", "methods", "app",
 ]  # fmt: skip
 PURE = ["dav", "vcard"]
 INPUT_AND_OUTPUT = {"os", "socket", "subprocess", "pathlib", "tempfile", "logging", "waitress"}

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ..dav.errors import Error, MethodNotAllowed, NotFound, Unauthorized
-from ..dav.xml import XML
 from ..model import AddressBook, Home, Principal, Resource, Unmapped
 from ..store import Store
 from . import methods, properties, reports
 from .access import require, see
 from .bodies import XML_TYPE
-from .cache import Cache
+from .cache import Caches
+from .compression import negotiated
 from .context import Context, Limits
 from .messages import Request, Response
 from .registry import method
@@ -33,7 +33,7 @@ class App:
     authenticate: Callable[[Request], Principal | None]
     limits: Limits = field(default_factory=Limits)
     base: str = ""
-    listings: Cache[XML] = field(default_factory=Cache)
+    caches: Caches = field(default_factory=Caches)
 
     def serve(self, request: Request) -> Response:
         """The response to *request*, come what may."""
@@ -59,9 +59,9 @@ class App:
         if action is None:
             raise self.refusal(resource)
         require(action.needs, principal, resource)
-        ctx = Context(request, principal, self.store, self.limits, self.base, self.listings)
+        ctx = Context(request, principal, self.store, self.limits, self.base, self.caches)
         response: Response = action.run(resource, ctx)
-        return replace(response, user=principal.name)
+        return replace(negotiated(response, request), user=principal.name)
 
     def welcome(self, principal: Principal) -> None:
         """At the first login there is a home, and a book in it: phones do not make one."""

@@ -1,21 +1,26 @@
-"""A cache with a budget: memory is bounded by a number."""
+"""What is remembered between requests, within a budget: memory is bounded by numbers."""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Sized
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-Value = TypeVar("Value", bound=Sized)
+from .messages import Response
+
+Value = TypeVar("Value")
+
+MEBIBYTE = 2**20
 
 
 class Cache(Generic[Value]):
-    """The values used last, as long as their lengths add up to at most *budget*."""
+    """The values used last, as long as their sizes add up to at most *budget*."""
 
-    def __init__(self, budget: int = 32 * 2**20) -> None:
+    def __init__(self, budget: int) -> None:
         self.budget = budget
-        self._size = 0
+        self.size = 0
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, Value] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
 
     def get(self, key: Hashable) -> Value | None:
         """The value, if it is still here."""
@@ -23,16 +28,28 @@ class Cache(Generic[Value]):
             if key not in self._kept:
                 return None
             self._kept.move_to_end(key)
-            return self._kept[key]
+            return self._kept[key][0]
 
-    def put(self, key: Hashable, value: Value) -> None:
-        """Keep a value, and forget the oldest ones that there is no more room for."""
+    def put(self, key: Hashable, value: Value, size: int) -> None:
+        """Keep a value of this size, and forget the oldest ones that there is no more room for."""
         with self._lock:
             if key in self._kept:
-                self._size -= len(self._kept.pop(key))
-            if len(value) > self.budget:
+                self.size -= self._kept.pop(key)[1]
+            if size > self.budget:
                 return
-            self._kept[key] = value
-            self._size += len(value)
-            while self._size > self.budget:
-                self._size -= len(self._kept.popitem(last=False)[1])
+            self._kept[key] = value, size
+            self.size += size
+            while self.size > self.budget:
+                self.size -= self._kept.popitem(last=False)[1][1]
+
+
+def budget(size: int) -> Callable[[], Cache[Value]]:
+    """What makes a cache of this many octets."""
+    return lambda: Cache(size)
+
+
+@dataclass(frozen=True)
+class Caches:
+    """One of each kind.  Whatever is in them can be made again: nothing but the clock notices."""
+
+    responses: Cache[Response] = field(default_factory=budget(24 * MEBIBYTE))

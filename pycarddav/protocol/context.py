@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 
 from ..dav.errors import BadRequest
-from ..dav.xml import XML
 from ..model import Author, Principal, Resource, Unmapped
 from ..store import Store
-from .cache import Cache
+from .cache import Caches
 from .messages import Request
 
 
@@ -42,7 +41,7 @@ class Context:
     store: Store
     limits: Limits
     base: str = ""  # the path prefix under which the server is reached
-    listings: Cache[XML] = field(default_factory=Cache)
+    caches: Caches = field(default_factory=Caches)
 
     def href(self, resource: Resource | Unmapped) -> str:
         """Where the client finds *resource*: one spelling in every response."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..dav.headers import Condition, seconds
+from ..dav.headers import Condition, accepted, seconds
 from ..dav.preferences import NOROOT, preferences
 
 
@@ -36,6 +36,11 @@ class Request:
             seconds(self.header("if-modified-since")),
             seconds(self.header("if-unmodified-since")),
         )
+
+    @cached_property
+    def takes_gzip(self) -> bool:
+        """Whether the client says so; the wildcard is not taken at its word."""
+        return any(coding == "gzip" for coding, _, _ in accepted(self.header("accept-encoding")))
 
     @cached_property
     def preferences(self) -> frozenset[str]:

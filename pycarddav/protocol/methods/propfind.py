@@ -1,13 +1,13 @@
 """PROPFIND (RFC 4918 §9.1)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ...dav.errors import BadRequest, InfiniteDepth
 from ...dav.headers import Depth, depth
 from ...dav.names import DAV
 from ...dav.preferences import MINIMAL, NOROOT
-from ...dav.xml import XML, join
+from ...dav.xml import XML
 from ...model import (
     AddressBook,
     Collection,
@@ -36,9 +36,13 @@ def propfind_collection(collection: Collection, ctx: Context) -> Response:
     level = _depth(ctx, "1")
     if level == "infinity":
         raise InfiniteDepth("Depth is 0 or 1 here")
-    itself = [] if NOROOT in ctx.request.preferences else [wanted.answer(collection, ctx)]
-    inside = _members(collection, wanted, ctx) if level == "1" else ()
-    return _answer([*itself, *inside])
+    itself = XML() if NOROOT in ctx.request.preferences else wanted.answer(collection, ctx)
+    if level == "0":
+        return _answer([itself])
+    if isinstance(collection, AddressBook):
+        return listing(collection, wanted, ctx, itself)
+    inside = (wanted.answer(child, ctx) for child in children(collection, ctx))
+    return _answer([itself, *inside])
 
 
 @method("PROPFIND", on=Entry, needs=DAV.read)
@@ -63,14 +67,8 @@ def _depth(ctx: Context, default: Depth) -> Depth:
         raise BadRequest(str(error)) from None
 
 
-def _members(collection: Collection, wanted: PropFind, ctx: Context) -> Iterator[XML]:
-    if isinstance(collection, AddressBook):
-        yield listing(collection, wanted, ctx)
-    else:
-        yield from (wanted.answer(child, ctx) for child in children(collection, ctx))
-
-
 @prerendered
-def listing(book: AddressBook, wanted: PropFind, ctx: Context) -> XML:
-    """The responses of a book's cards."""
-    return join(wanted.answer(entry, ctx) for entry in members(book, wanted, ctx))
+def listing(book: AddressBook, wanted: PropFind, ctx: Context, itself: XML) -> Response:
+    """*itself*, which may say what changes without the book, and the responses of its cards."""
+    cards = (wanted.answer(entry, ctx) for entry in members(book, wanted, ctx))
+    return _answer([itself, *cards])

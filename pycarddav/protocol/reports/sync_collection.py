@@ -17,6 +17,7 @@ from ...model import AddressBook, Changes, Home, encode
 from ..bodies import multistatus_response
 from ..context import Context
 from ..messages import Response
+from ..prerender import prerendered
 from ..properties.rfc6578 import PREFIX, home_token, known_books
 from ..propfind import PropFind, members, requested
 from ..registry import report
@@ -50,9 +51,18 @@ def sync_book(book: AddressBook, body: Element, ctx: Context) -> Response:
     since = _since(body)
     if since is not None and not since.startswith(PREFIX):
         raise InvalidSyncToken("not a token of this server")
-    known = None if since is None else since.removeprefix(PREFIX)
-    changes = ctx.store.changes(book, known, _limit(body, ctx))
-    return multistatus_response(_book_answers(book, changes, requested(body, ctx), ctx))
+    wanted, limit = requested(body, ctx), _limit(body, ctx)
+    if since is None:
+        return everything(book, wanted, ctx, limit)
+    changes = ctx.store.changes(book, since.removeprefix(PREFIX), limit)
+    return multistatus_response(_book_answers(book, changes, wanted, ctx))
+
+
+@prerendered
+def everything(book: AddressBook, wanted: PropFind, ctx: Context, limit: int) -> Response:
+    """The first sync of a client."""
+    changes = ctx.store.changes(book, None, limit)
+    return multistatus_response(_book_answers(book, changes, wanted, ctx))
 
 
 def _book_answers(

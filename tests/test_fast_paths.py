@@ -1,0 +1,193 @@
+"""What is remembered changes nothing but the time: both ways answer the same."""
+
+import zlib
+from dataclasses import fields, replace
+from itertools import product
+
+import pytest
+from conftest import BOOK, PREFIXED, Client, anyone, root, vcard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pycarddav.dav import xml
+from pycarddav.dav.names import CALENDARSERVER, CARDDAV, DAV
+from pycarddav.model import AddressBook
+from pycarddav.protocol.app import App
+from pycarddav.protocol.cache import Cache, Caches
+from pycarddav.protocol.compression import LEAST
+from pycarddav.store.memory import MemoryStore
+
+NAMES = ("ada.vcf", "grace & co.vcf", "jürgen.vcf")
+HREFS = [BOOK + name for name in ("ada.vcf", "grace%20&amp;%20co.vcf", "j%C3%BCrgen.vcf")]
+ASKED = (DAV.getetag, DAV.resourcetype, DAV.getcontentlength, DAV.displayname)
+ASKED += (DAV.current_user_principal, DAV.principal_collection_set, DAV.acl)
+LISTED = "".join(map(xml.E, ASKED))
+CARDS = xml.E(DAV.getetag) + xml.E(CARDDAV.address_data)
+
+
+def propfind(props: str) -> str:
+    return f"<D:propfind {PREFIXED}>{props}</D:propfind>"
+
+
+LISTING = propfind(f"<D:prop>{LISTED}</D:prop>")
+
+
+def report(name: str, props: str, rest: str) -> str:
+    return f"<{name} {PREFIXED}><D:prop>{props}</D:prop>{rest}</{name}>"
+
+
+def sync(token: str, props: str, rest: str = "") -> str:
+    said = f"<D:sync-token>{token}</D:sync-token><D:sync-level>1</D:sync-level>{rest}"
+    return report("D:sync-collection", props, said)
+
+
+def questions(first_token: str) -> list[tuple[str, str, dict[str, str]]]:
+    """Everything that something is remembered for: method, body, headers."""
+    multiget = "".join(f"<D:href>{href}</D:href>" for href in HREFS)
+    ctag = f"<D:prop>{xml.E(CALENDARSERVER.getctag)}{xml.E(DAV.sync_token)}</D:prop>"
+    return [
+        ("PROPFIND", propfind(ctag), {"depth": "0"}),
+        ("PROPFIND", LISTING, {"depth": "1", "accept_encoding": "gzip"}),
+        ("PROPFIND", LISTING, {"depth": "1"}),
+        ("PROPFIND", LISTING, {"depth": "1", "brief": "t"}),
+        ("PROPFIND", LISTING, {"depth": "1", "prefer": "depth-noroot"}),
+        ("PROPFIND", propfind("<D:allprop/>"), {"depth": "1"}),
+        ("PROPFIND", propfind(f"<D:prop>{CARDS}</D:prop>"), {"depth": "1"}),
+        ("REPORT", sync("", LISTED), {}),
+        ("REPORT", sync("", CARDS), {}),
+        ("REPORT", sync("", CARDS, "<D:limit><D:nresults>1</D:nresults></D:limit>"), {}),
+        ("REPORT", sync(first_token, CARDS), {}),
+        ("REPORT", report("C:addressbook-multiget", CARDS, multiget), {}),
+    ]
+
+
+def with_caches(caches: Caches) -> Client:
+    client = Client(App(MemoryStore(), anyone, caches=caches))
+    client.app.store.save_book(AddressBook("alice", "friends"))
+    return client
+
+
+def without_caches(client: Client) -> Client:
+    nothing = Caches(*(Cache(0) for _ in fields(Caches)))
+    return Client(App(client.app.store, anyone, caches=nothing))
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("put"), st.sampled_from(NAMES), st.sampled_from(["Ada", "Grace", "Jürgen"])),
+    st.tuples(st.just("delete"), st.sampled_from(NAMES), st.just("")),
+    st.tuples(st.just("rename"), st.just(""), st.sampled_from(["Friends", "Foes"])),
+)
+
+
+def take(step: tuple[str, str, str], client: Client) -> None:
+    action, name, value = step
+    if action == "put":
+        client.put(name, vcard(name, value, version="4.0" if value == "Ada" else "3.0"))
+    elif action == "delete":
+        client("DELETE", BOOK + name)
+    else:
+        client.set(BOOK, xml.E(DAV.displayname, value))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(STEPS, max_size=5))
+def test_what_is_remembered_is_what_would_be_answered(steps):
+    remembering = with_caches(Caches())
+    forgetful = without_caches(remembering)
+    _, token = remembering.sync()
+    for step in steps:
+        take(step, remembering)
+        for user, (method, body, headers) in product(("alice", "root"), questions(token)):
+            expected = replace(forgetful, user=user)(method, BOOK, body, **headers)
+            assert expected.status == 207
+            for _ in range(2):  # the second time from memory
+                assert replace(remembering, user=user)(method, BOOK, body, **headers) == expected
+
+
+def test_what_changed_while_it_was_read_is_not_remembered():
+    """A restored backup may bring the old state back, and its token with it."""
+
+    class Busy(MemoryStore):
+        def entries(self, book, names=None):
+            yield from super().entries(book, names)
+            client.put("ada.vcf", vcard("1", "Ada"))
+
+    client = Client(App(Busy(), anyone))
+    client.app.store.save_book(AddressBook("alice", "friends"))
+    client("PROPFIND", BOOK, LISTING, depth="1")
+    assert client.app.caches.responses.size == 0
+
+
+@pytest.fixture
+def full(client):
+    """A client of a book whose listing is worth compressing."""
+    for number in range(20):
+        client.put(f"{number}.vcf", vcard(str(number), f"Ada {number}"))
+    return client
+
+
+def test_whoever_asks_for_the_same_gets_the_same_octets(full, caches_are_on):
+    """Fifty clients that are slow to take a large answer cost the memory of one."""
+    first, second = (full("PROPFIND", BOOK, LISTING, depth="1") for _ in range(2))
+    assert len(first.body) > LEAST
+    assert first.body is second.body
+
+
+def test_a_multistatus_is_compressed_for_who_takes_it(full):
+    plain = full("PROPFIND", BOOK, LISTING, depth="1")
+    gzip = full("PROPFIND", BOOK, LISTING, depth="1", accept_encoding="br;q=1.0, gzip;q=0.8")
+    assert "Content-Encoding" not in plain.headers
+    assert gzip.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in plain.headers["Vary"]
+    assert gzip.headers["Vary"] == plain.headers["Vary"]
+    assert zlib.decompress(gzip.body, wbits=31) == plain.body
+
+
+@pytest.mark.parametrize("said", ["", "identity", "gzip;q=0", "br", "*", "gzip;q=0, *;q=1"])
+def test_nobody_gets_gzip_who_did_not_ask_for_it(full, said):
+    response = full("PROPFIND", BOOK, LISTING, depth="1", accept_encoding=said)
+    assert root(response).tag == DAV.multistatus
+
+
+def test_a_small_multistatus_is_not_compressed(client):
+    response = client("PROPFIND", BOOK, LISTING, depth="0", accept_encoding="gzip")
+    assert "Content-Encoding" not in response.headers
+
+
+def test_a_card_is_never_compressed(client):
+    """Its ETag is that of its octets, which a client may hold against what it has sent."""
+    long = vcard("1", "Ada", *(f"NOTE:{'x' * 70}" for _ in range(100)))
+    client.put("ada.vcf", long)
+    response = client("GET", BOOK + "ada.vcf", accept_encoding="gzip")
+    assert response.body == long
+    assert "Content-Encoding" not in response.headers
+
+
+ENTRIES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 12)))
+
+
+@given(puts=ENTRIES)
+def test_a_cache_keeps_its_budget_and_what_was_used_last(puts, caches_are_on):
+    cache = Cache[str](10)
+    expected: dict[int, int] = {}
+    for key, size in puts:
+        expected.pop(key, None)
+        if size <= 10:
+            expected[key] = size
+        while sum(expected.values()) > 10:
+            del expected[next(iter(expected))]
+        cache.put(key, f"{key} of {size}", size)
+    assert cache.size == sum(expected.values()) <= 10
+    kept = {key: cache.get(key) for key in range(6)}
+    assert kept == {
+        key: f"{key} of {expected[key]}" if key in expected else None for key in range(6)
+    }
+
+
+def test_what_is_asked_for_is_kept_longest(caches_are_on):
+    cache = Cache[str](2)
+    cache.put("old", "a", 1)
+    cache.put("new", "b", 1)
+    assert cache.get("old") == "a"
+    cache.put("newest", "c", 1)
+    assert (cache.get("old"), cache.get("new"), cache.get("newest")) == ("a", None, "c")
