@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from ..dav import headers
 from ..dav.errors import NoConversion, UnsupportedAddressData
-from . import content, convert, partial
+from . import content, convert, jcard, partial
 
 VCARD = "text/vcard"
 
@@ -15,6 +15,7 @@ VCARD = "text/vcard"
 _WRITERS: dict[tuple[str, str], Callable[[bytes], bytes]] = {
     (VCARD, "3.0"): lambda data: data,
     (VCARD, "4.0"): lambda data: data,
+    (jcard.CONTENT_TYPE, "4.0"): jcard.from_vcard,
 }
 SUPPORTED = tuple(_WRITERS)
 

@@ -229,11 +229,11 @@ def unfold(line: bytes) -> bytes:
 
 
 def decode(raw: bytes) -> str:
-    """The text of a line: UTF-8, latin-1 where it cannot be that."""
+    """The text of a line in UTF-8; octets that cannot be that are taken for latin-1."""
     try:
         return raw.decode()
     except UnicodeDecodeError:  # somebody edited the file with an old editor
-        return raw.decode("latin-1")
+        return values.lenient(raw)
 
 
 @lru_cache(maxsize=1024)  # a book has few different heads; this halves the time of reading a card
@@ -258,7 +258,7 @@ def read_params(text: str) -> Params:
 
 def _params(text: str) -> Params:
     params: dict[str, list[str]] = {}
-    for parameter in _unquoted(text, ";"):
+    for parameter in split_unquoted(text, ";"):
         name, equals, value = parameter.partition("=")
         name = name.strip().upper()
         if not equals and name:  # vCard 2.1 leaves out the name
@@ -271,10 +271,10 @@ def _params(text: str) -> Params:
 def _param_values(name: str, text: str) -> list[str]:
     if name == "TYPE" and text[:1] == '"' and _TOKENS.fullmatch(text.strip('"')):
         text = text.strip('"')  # TYPE="CELL,VOICE" is a list (RFC 6350, erratum 3100 and practice)
-    return [_param_value(value) for value in _unquoted(text, ",")]
+    return [_param_value(value) for value in split_unquoted(text, ",")]
 
 
-def _unquoted(text: str, separator: str) -> list[str]:
+def split_unquoted(text: str, separator: str) -> list[str]:
     """The pieces between the separators that are not inside quotes."""
     segments = text.split('"')
     if len(segments) % 2 == 0:  # a quote that is never closed quotes nothing

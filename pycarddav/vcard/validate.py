@@ -5,11 +5,10 @@ a wrong date is kept.  Refused is what is no card, or more than one, what is cut
 XML of a report cannot carry.
 """
 
-import re
 from collections.abc import Iterator
 
 from ..dav.errors import InvalidAddressData, UnsupportedAddressData
-from . import content
+from . import content, jcard, values
 
 MAX_DEPTH = 8  # of nested components
 VERSIONS = ("3.0", "4.0")
@@ -25,18 +24,19 @@ CONTENT_TYPES = (
 )
 _CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
 
-# What XML 1.0 (§2.2) cannot carry.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-
 
 def acceptable(data: bytes, content_type: str | None = None) -> tuple[bytes, str | None]:
     """The bytes to store for a card that a client sends, and its UID.
 
     The same object wherever possible; a byte order mark is taken off, because every GET would hand
-    it on.  Where the bytes are others, the PUT must not be answered with an ETag (RFC 6352
-    §6.3.2.3).  InvalidAddressData or UnsupportedAddressData when the card is refused.
+    it on, and a jCard becomes a card of 4.0.  Where the bytes are others, the PUT must not be
+    answered with an ETag (RFC 6352 §6.3.2.3).  InvalidAddressData or UnsupportedAddressData when
+    the card is refused.
     """
     data = data.removeprefix(content.BOM)
+    if (content_type or "").partition(";")[0].strip().lower() == jcard.CONTENT_TYPE:
+        data = jcard.to_vcard(data)
+        content_type = None
     return data, validate(data, content_type)
 
 
@@ -104,7 +104,7 @@ def _item(line: bytes) -> content.Property:
         text = content.unfold(line).decode()
     except UnicodeDecodeError:
         raise _Fault("this is not UTF-8") from None
-    if control := _CONTROL.search(text):
+    if control := values.CONTROL.search(text):
         raise _Fault(f"U+{ord(control[0]):04X} is a control character")
     item = content.read_line(line)
     if item is None:

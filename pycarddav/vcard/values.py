@@ -6,6 +6,9 @@ from binascii import a2b_qp
 _ESCAPE = str.maketrans({"\\": "\\\\", ",": "\\,", ";": "\\;", "\n": "\\n", "\r": None})
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
+# What XML 1.0 (§2.2) cannot carry, and no card may have.
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
 # CHARSET names any codec of Python's, and some of those are slow, or no charset at all.
 _CHARSET = re.compile(
     r"(us-ascii|utf-?8|utf-?16(be|le)?|iso-?8859-?\d+|latin-?[1-9]|windows-?\d+|cp\d+"
@@ -53,10 +56,22 @@ def items(value: str) -> list[str]:
 def quoted_printable(value: str, charset: str) -> str:
     """The escaped text behind a quoted-printable value (vCard 2.1, and 3.0 by old Androids)."""
     octets = a2b_qp(value.encode())
-    if not _CHARSET.fullmatch(charset):
-        charset = "utf-8"
     try:
-        text = octets.decode(charset)
+        text = octets.decode(known_charset(charset))
     except (UnicodeDecodeError, LookupError):
-        text = octets.decode("latin-1")
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\\n")
+        text = lenient(octets)
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\\n")
+    return CONTROL.sub("\ufffd", text)
+
+
+def known_charset(name: str) -> str:
+    """A charset that is one; UTF-8 for anything else."""
+    return name if _CHARSET.fullmatch(name) else "utf-8"
+
+
+_LATIN = {0xDC00 + octet: octet for octet in range(0x80, 0x100)}  # by surrogateescape (PEP 383)
+
+
+def lenient(octets: bytes) -> str:
+    """UTF-8 as far as it is that; every other octet is a character of latin-1."""
+    return octets.decode("utf-8", "surrogateescape").translate(_LATIN)
