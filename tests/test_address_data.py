@@ -157,6 +157,6 @@ def test_get_answers_what_is_stored_unless_another_form_is_preferred(accept, of_
         assert (answer is data) is (expected == stored)
 
 
-@pytest.mark.parametrize("data", [b"", b"BEGIN:VCARD\r\nVERSION:2.1\r\nX:\0\r\nEND:VCARD\r\n"])
+@pytest.mark.parametrize("data", [b"", b"BEGIN:VCARD\r\nVERSION:5.0\r\nX:\0\r\nEND:VCARD\r\n"])
 def test_what_cannot_be_converted_is_answered_as_it_is(data):
     assert address_data.negotiate(data, "text/vcard;version=4.0") == (OLD_TYPE, data)

@@ -56,8 +56,11 @@ Pass = Callable[[list[Line]], list[Line]]
 
 
 def read(item: Property) -> Line:
-    """A line of a card, with quoted-printable (which neither 3.0 nor 4.0 has) decoded."""
-    line = Line(item.group, item.name, item.params, item.value, item)
+    """A line of a card, with what neither 3.0 nor 4.0 has (quoted-printable) decoded."""
+    parameters = content.split_unquoted(item.parameters, ";")[1:]
+    bare = any("=" not in parameter for parameter in parameters)
+    source = None if bare else item  # TEL;CELL has to be written as TEL;TYPE=CELL
+    line = Line(item.group, item.name, item.params, item.value, source)
     if "QUOTED-PRINTABLE" in item.parameters.upper():
         line = line._replace(value=item.escaped).with_param("ENCODING")
     return line.with_param("CHARSET") if line.param("CHARSET") else line

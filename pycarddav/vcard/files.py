@@ -1,0 +1,79 @@
+"""Files of many cards, one after the other, as address books export them."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from . import content
+
+MAX_CARD = 64 * 2**20  # octets: far above what a server stores, and what memory can bear
+_CHUNK = 2**16
+_BEGIN = re.compile(rb"(?:\xef\xbb\xbf)?BEGIN:VCARD\s*", re.IGNORECASE)
+_END = re.compile(rb"END:VCARD\s*", re.IGNORECASE)
+_AGENT = re.compile(rb"(?:[\w.-]+\.)?AGENT[;:].*", re.IGNORECASE | re.DOTALL)
+
+
+def split(file: BinaryIO) -> Iterator[bytes]:
+    """The exact bytes of each card, read as it goes; what is between cards is left out.
+
+    UTF-16 becomes UTF-8.  A card without END goes up to the next one, or to the end of the file.
+    content.Unreadable for a card above MAX_CARD.
+    """
+    card: list[bytes] = []
+    depth = size = 0
+    before = b""
+    for line in _lines(file):
+        begins = bool(_BEGIN.fullmatch(line))
+        if begins and card and not _AGENT.fullmatch(before):  # the one before has no END
+            yield b"".join(card)
+            card, depth, size = [], 0, 0
+        if begins or card:
+            card.append(line)
+            depth += begins - bool(_END.fullmatch(line))
+            size = _bounded(size + len(line))
+        if card and not depth:
+            yield b"".join(card)
+            card, size = [], 0
+        before = line if line.strip() else before
+    if card:
+        yield b"".join(card)
+
+
+def _bounded(size: int) -> int:
+    if size > MAX_CARD:
+        raise content.Unreadable(f"a card of more than {MAX_CARD} octets")
+    return size
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Physical lines with their ends: CRLF, LF or CR."""
+    pending: list[bytes] = []
+    size = 0
+    for chunk in _chunks(file):
+        if pending and _is_whole(pending[-1], chunk):
+            yield b"".join(pending)
+            pending, size = [], 0
+        *whole, last = chunk.splitlines(keepends=True)
+        if whole:
+            yield b"".join((*pending, whole[0]))
+            yield from whole[1:]
+            pending, size = [], 0
+        pending.append(last)
+        size = _bounded(size + len(last))
+    if pending:
+        yield b"".join(pending)
+
+
+def _is_whole(line: bytes, after: bytes) -> bool:
+    """Whether the line ends before *after*, and not within a CRLF."""
+    return line.endswith(b"\n") or (line.endswith(b"\r") and not after.startswith(b"\n"))
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    chunk = file.read(_CHUNK)
+    utf16 = chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    decoder = codecs.getincrementaldecoder("utf-16")("replace")
+    while chunk:
+        yield decoder.decode(chunk).encode() if utf16 else chunk
+        chunk = file.read(_CHUNK)
