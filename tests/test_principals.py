@@ -242,14 +242,19 @@ def test_an_expansion_may_bring_a_card(people):
     assert "FN:Ada" in answer.findtext(f".//{CARDDAV.address_data}")
 
 
+def nested(levels):
+    inner = ""
+    for _ in range(levels):
+        inner = f'<D:property name="a" namespace="urn:x">{inner}</D:property>'
+    return inner
+
+
 def test_an_expansion_that_explodes_is_stopped(people):
     """Each level multiplies by the hrefs that a user has put into a property."""
     people.set(HOME, keeping(*[HOME] * 100))
-    inner = '<D:property name="a" namespace="urn:x"/>'
-    for _ in range(5):
-        inner = inner.replace("/>", f">{inner}</D:property>")
-    response = report(people, "expand-property", inner, HOME)
+    response = report(people, "expand-property", nested(5), HOME)
     assert (response.status, condition(response)) == (507, DAV.number_of_matches_within_limits)
+    assert report(people, "expand-property", nested(9), HOME).status == 400
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,9 @@ def parse(body: bytes) -> Element:
         root: Element = parser.close()
     except DefusedXmlException as error:
         raise Forbidden(str(error)) from None
-    except (ParseError, LookupError, UnicodeError) as error:  # LookupError: an unknown encoding
+    except Malformed:
+        raise
+    except (ParseError, LookupError, ValueError) as error:  # the last two: an encoding of no use
         raise Malformed(f"not well-formed: {error}") from None
     return root
 

@@ -19,6 +19,7 @@ from ..urls import path_of, resolve
 
 # An href may lead back to where it stands, and a dead property may hold any number of them.
 MAX_RESPONSES = 1_000
+MAX_LEVELS = 8
 _LOCAL_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
 
@@ -36,9 +37,11 @@ class Expansion:
     inner: Mapping[str, "Expansion"]
 
 
-def _parse(asked: Element, ctx: Context) -> Expansion:
-    """From an expand-property, or from a DAV:property in it."""
-    inner = {_name(found): _parse(found, ctx) for found in asked.findall(DAV.property)}
+def _parse(asked: Element, ctx: Context, levels: int = MAX_LEVELS) -> Expansion:
+    """From an expand-property, or from a DAV:property in it; at most *levels* in one another."""
+    if levels < 0:
+        raise BadRequest(f"no more than {MAX_LEVELS} properties are expanded inside one another")
+    inner = {_name(found): _parse(found, ctx, levels - 1) for found in asked.findall(DAV.property)}
     propfind = Element(DAV.propfind)
     names = SubElement(propfind, DAV.prop)
     for name in inner:
