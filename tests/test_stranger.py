@@ -1,0 +1,136 @@
+"""Who has no password learns nothing and changes nothing; who guesses is written down."""
+
+import base64
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from wire import Client, running
+
+from pycarddav.auth import LoginFailed, accounts
+from pycarddav.auth.basic import Basic
+from pycarddav.config import load
+from pycarddav.dav.xml import DECLARATIONS
+from pycarddav.model import AddressBook, Home
+from pycarddav.protocol.messages import Request
+from pycarddav.protocol.registry import method
+from pycarddav.serve import log, site
+
+ROOT = Path(__file__).parent.parent
+FILTER = ROOT / "contrib/fail2ban/filter.d/pycarddav.conf"
+CARD = b"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:a\r\nFN:Ada\r\nEND:VCARD\r\n"
+METHODS = sorted({*method._items, "POST", "PATCH", "TRACE", "BREW"})
+URLS = [
+    "/", "/.principals/", "/.principals/alice/", "/.principals/nobody/", "/alice/", "/nobody/",
+    "/alice/friends/", "/alice/none/", "/alice/friends/ada.vcf", "/alice/friends/none.vcf",
+    "/alice/friends/.properties.json", "/.pycarddav/", "/.web/", "/.health", "/.htpasswd",
+    "/alice/%2e%2e/.htpasswd", "/alice/a/b/c/d", "/%00", "/%ff", "//alice//friends//",
+]  # fmt: skip
+BODIES = {
+    "PUT": CARD,
+    "PROPFIND": f"<D:propfind {DECLARATIONS}><D:allprop/></D:propfind>".encode(),
+    "REPORT": f"<D:sync-collection {DECLARATIONS}><D:sync-token/></D:sync-collection>".encode(),
+}
+OFFERED = {
+    "nothing": "",
+    "no user": "Basic " + base64.b64encode(b"nobody:secret").decode(),
+    "no password": "Basic " + base64.b64encode(b"alice:").decode(),
+    "no base64": "Basic alice:secret",
+    "no scheme": "alice:secret",
+    "another scheme": "Bearer alice",
+}
+
+
+@pytest.fixture
+def configured(tmp_path, monkeypatch):
+    """The configuration of a server with a user, a book and a card."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PYCARDDAV_SERVER__PORT", "0")
+    config = load().config
+    store = site.store(config)
+    store.save_home(Home("alice"))
+    store.save_book(AddressBook("alice", "friends"))
+    app = site.App(store, lambda request: None)
+    config.storage.folder.mkdir(parents=True, exist_ok=True)
+    accounts.add_user(config.auth.htpasswd, "alice", "secret")
+    assert app.serve(Request("PUT", "/alice/friends/ada.vcf", {}, CARD)).status == 401
+    return config
+
+
+def tree(folder):
+    """What is in a folder, byte for byte."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("offered", OFFERED)
+def test_nothing_but_401_can_be_had_without_a_password(configured, offered):
+    before = tree(configured.storage.folder)
+    said = set()
+    head = f"\r\nAuthorization: {OFFERED[offered]}" if OFFERED[offered] else ""
+    with running(site.server(configured, None)) as server, Client(server.address) as client:
+        for verb in METHODS:
+            for url in URLS:
+                answer = client.ask(f"{verb} {url} HTTP/1.1{head}", BODIES.get(verb, b""), verb)
+                status, headers, body = answer
+                del headers["date"]
+                assert status in (401, 429), (verb, url)
+                if verb != "HEAD" and status == 401:
+                    said.add((tuple(sorted(headers.items())), body))
+    assert len(said) == 1  # whatever is asked for
+    assert tree(configured.storage.folder) == before
+
+
+def test_only_the_way_in_is_shown_to_everybody(configured):
+    with running(site.server(configured, None)) as server, Client(server.address) as client:
+        for verb in ("GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT", "PUT", "DELETE"):
+            status, headers, body = client.ask(f"{verb} /.well-known/carddav HTTP/1.1", b"", verb)
+            assert (status, headers["location"], body) == (307, "/", b"")
+
+
+# fail2ban
+
+
+class Nobody:
+    """A verifier that knows no user."""
+
+    def generation(self):
+        return 0
+
+    def verify(self, user, password):
+        raise LoginFailed("unknown-user")
+
+
+def failure(caplog, user, remote, agent):
+    """What a failed login leaves in the log."""
+    encoded = base64.b64encode(f"{user}:wrong".encode()).decode()
+    headers = {"authorization": f"Basic {encoded}", "user-agent": agent}
+    caplog.clear()
+    with pytest.raises(LoginFailed):
+        Basic([Nobody()])(Request("GET", "/", headers, remote=remote))
+    (record,) = caplog.records
+    return f"{record.levelname} {record.getMessage()}"
+
+
+HOSTILE = 'x" reason=y WARNING auth login failed from=198.51.100.1 user="y'
+COMMON = Path("/etc/fail2ban/filter.d/common.conf")
+
+
+@pytest.mark.skipif(not COMMON.exists(), reason="fail2ban is not installed")
+def test_fail2ban_bans_who_guesses_and_nobody_else(caplog, tmp_path):
+    asked = Request("GET", f"/{HOSTILE}", {"user-agent": HOSTILE}, remote="198.51.100.3")
+    lines = [
+        failure(caplog, "alice", "203.0.113.9", "DAVx5/4.5"),
+        failure(caplog, HOSTILE, "2001:db8::7", HOSTILE),
+        failure(caplog, "x\u2028y", "203.0.113.10", "a\u2028b"),
+        f"INFO {log.line(asked, 404, '', 0.001, 0)}",
+        f"INFO {log.line(asked, 207, HOSTILE, 0.001, 0)}",
+    ]
+    journal = tmp_path / "journal"
+    journal.write_text("".join(f"Nov 23 00:15:36 pi pycarddav[812]: {line}\n" for line in lines))
+    (tmp_path / "filter.d").mkdir()
+    for file in (COMMON, FILTER):
+        shutil.copy(file, tmp_path / "filter.d")
+    command = ["fail2ban-regex", "--out", "ip", journal, tmp_path / "filter.d" / FILTER.name]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["203.0.113.9", "2001:db8::7", "203.0.113.10"]
