@@ -4,6 +4,7 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -16,8 +17,10 @@ from pycarddav.auth import accounts
 from pycarddav.config import load
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
-from pycarddav.serve import site
+from pycarddav.serve import site, tls
 from pycarddav.serve.tls import Certificate, CertificateUnusable
+from pycarddav.serve.waitress import Server
+from pycarddav.serve.wsgi import Application
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="certificates need openssl")
 
@@ -75,10 +78,10 @@ def test_requests_are_served_over_tls(files, certificate, version):
     def serve(request):
         return Response(200, {}, f"{request.origin} {len(request.body)}".encode())
 
-    tls = trusting(files / "one.pem", version)
+    trusted = trusting(files / "one.pem", version)
     with (
         serving(serve, certificate=certificate) as address,
-        Client(address, tls=tls) as client,
+        Client(address, tls=trusted) as client,
     ):
         for size in (1, 100_000, 3_000_000):
             assert (
@@ -89,19 +92,21 @@ def test_requests_are_served_over_tls(files, certificate, version):
 
 def test_large_answers_arrive_whole_on_many_connections(files, certificate):
     body = bytes(range(256)) * 12_000
-    tls = trusting(files / "one.pem")
+    trusted = trusting(files / "one.pem")
     with (
         serving(lambda request: Response(200, {}, body), certificate=certificate) as address,
         ExitStack() as stack,
     ):
-        clients = [stack.enter_context(Client(address, tls=tls)) for _ in range(10)]
+        clients = [stack.enter_context(Client(address, tls=trusted)) for _ in range(10)]
         for client in clients:
             client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 2)
         for client in clients:
             assert [client.answer()[2] for _ in range(2)] == [body] * 2
 
 
-def test_small_pieces_of_a_request_in_one_record_or_many(files, certificate):
+@pytest.mark.parametrize("size", [100, tls.RECORD])
+def test_requests_and_records_need_not_begin_together(files, certificate, monkeypatch, size):
+    monkeypatch.setattr(tls, "RECORD", size)
     with (
         serving(echo, certificate=certificate) as address,
         Client(address, tls=trusting(files / "one.pem")) as client,
@@ -115,10 +120,10 @@ def test_small_pieces_of_a_request_in_one_record_or_many(files, certificate):
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 def test_old_versions_are_not_spoken(files, certificate):
-    tls = trusting(files / "one.pem", ssl.TLSVersion.TLSv1_1)
-    tls.set_ciphers("ALL:@SECLEVEL=0")
+    trusted = trusting(files / "one.pem", ssl.TLSVersion.TLSv1_1)
+    trusted.set_ciphers("ALL:@SECLEVEL=0")
     with serving(echo, certificate=certificate) as address, pytest.raises(ssl.SSLError):
-        Client(address, tls=tls)
+        Client(address, tls=trusted)
 
 
 @pytest.mark.parametrize(
@@ -135,19 +140,29 @@ def test_what_is_not_tls_harms_nobody(files, certificate, data):
             assert client.ask("GET / HTTP/1.1")[0] == 200
 
 
+def test_a_client_that_is_gone_before_it_is_met_closes_nothing(files, certificate):
+    server = Server(Application(echo), "127.0.0.1", 0, Limits(), certificate)
+    with socket.create_connection(server.address) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.sendall(b"\x16")
+    trusted = trusting(files / "one.pem")
+    with running(server), Client(server.address, tls=trusted) as client:
+        assert client.ask("GET / HTTP/1.1")[0] == 200
+
+
 def test_the_end_of_a_connection_is_said(files, certificate):
-    tls = trusting(files / "one.pem")
-    with serving(echo, certificate=certificate) as address, Client(address, tls=tls) as client:
+    trusted = trusting(files / "one.pem")
+    with serving(echo, certificate=certificate) as address, Client(address, tls=trusted) as client:
         client.socket.suppress_ragged_eofs = False
         assert client.ask("GET / HTTP/1.1\r\nConnection: close")[0] == 200
         assert client.closed()  # and not ssl.SSLEOFError
 
 
 def test_a_refusal_arrives_over_tls(files, certificate):
-    tls = trusting(files / "one.pem")
+    trusted = trusting(files / "one.pem")
     with (
         serving(echo, Limits(max_body_size=1000), certificate=certificate) as address,
-        Client(address, tls=tls) as client,
+        Client(address, tls=trusted) as client,
     ):
         assert client.ask("PUT / HTTP/1.1", b"x" * 1_000_000)[0] == 413
 
@@ -179,7 +194,7 @@ from pycarddav.auth import accounts
 from pycarddav.config import load
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
-from pycarddav.serve import site
+from pycarddav.serve import site, tls
 from pycarddav.serve.tls import Certificate
 from pycarddav.serve.waitress import Server
 from pycarddav.serve.wsgi import Application
@@ -206,14 +221,12 @@ def test_a_new_certificate_is_taken_without_losing_a_connection(files, tmp_path)
         with Client(address, tls=trusting(files / "one.pem")) as old:
             install("one", "two")
             process.send_signal(signal.SIGHUP)
-            while "stays as it was" not in process.stdout.readline():
-                pass
+            assert any("stays as it was" in line for line in process.stdout)
             with Client(address, tls=trusting(files / "one.pem")) as client:
                 assert client.ask("GET / HTTP/1.1")[0] == 204
             install("two")
             process.send_signal(signal.SIGHUP)
-            while "read again" not in process.stdout.readline():
-                pass
+            assert any("read again" in line for line in process.stdout)
             with Client(address, tls=trusting(files / "two.pem")) as client:
                 assert client.ask("GET / HTTP/1.1")[0] == 204
             assert old.ask("GET / HTTP/1.1")[0] == 204
