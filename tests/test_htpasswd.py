@@ -120,7 +120,7 @@ def test_a_change_is_seen_at_once(file):
 
 
 def test_a_change_within_one_tick_of_the_clock_is_seen(file, monkeypatch):
-    monkeypatch.setattr("pycarddav.auth.htpasswd._identity", lambda status: ())
+    monkeypatch.setattr("pycarddav.auth.files._identity", lambda status: ())
     file.write_text(f"alice:{HASHES['apr1']}\n")
     users = Htpasswd(file)
     file.write_text(f"carol:{HASHES['apr1']}\n")
@@ -146,7 +146,7 @@ def test_a_file_that_is_being_written_locks_nobody_out(file):
 
 
 def test_a_file_that_was_emptied_lets_nobody_in(file, monkeypatch):
-    monkeypatch.setattr("pycarddav.auth.htpasswd.SETTLED", -(10**12))  # as if long ago
+    monkeypatch.setattr("pycarddav.auth.files.SETTLED", -(10**12))  # as if long ago
     file.write_text(f"alice:{HASHES['apr1']}\n")
     users = Htpasswd(file)
     file.write_text("")
