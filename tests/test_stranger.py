@@ -3,6 +3,7 @@
 import base64
 import shutil
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from pycarddav.auth import LoginFailed, accounts
 from pycarddav.auth.basic import Basic
 from pycarddav.config import load
 from pycarddav.dav.xml import DECLARATIONS
-from pycarddav.model import AddressBook, Home
+from pycarddav.model import AddressBook, Home, Principal
 from pycarddav.protocol.messages import Request
 from pycarddav.protocol.registry import method
 from pycarddav.serve import log, site
@@ -48,14 +49,22 @@ def configured(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PYCARDDAV_SERVER__PORT", "0")
     config = load().config
-    store = site.store(config)
-    store.save_home(Home("alice"))
-    store.save_book(AddressBook("alice", "friends"))
-    app = site.App(store, lambda request: None)
-    config.storage.folder.mkdir(parents=True, exist_ok=True)
-    accounts.add_user(config.auth.htpasswd, "alice", "secret")
-    assert app.serve(Request("PUT", "/alice/friends/ada.vcf", {}, CARD)).status == 401
+    with site.store(config) as store:
+        accounts.add_user(config.auth.htpasswd, "alice", "secret")
+        store.save_home(Home("alice"))
+        store.save_book(AddressBook("alice", "friends"))
+        app = site.App(store, lambda request: Principal("alice"))
+        assert app.serve(Request("PUT", "/alice/friends/ada.vcf", {}, CARD)).status == 201
     return config
+
+
+@contextmanager
+def served(config):
+    """A connection to a server with this configuration."""
+    with site.store(config) as store:
+        server = site.server(config, site.app(config, store), None)
+        with running(server), Client(server.address) as client:
+            yield client
 
 
 def tree(folder):
@@ -65,10 +74,10 @@ def tree(folder):
 
 @pytest.mark.parametrize("offered", OFFERED)
 def test_nothing_but_401_can_be_had_without_a_password(configured, offered):
-    before = tree(configured.storage.folder)
     said = set()
     head = f"\r\nAuthorization: {OFFERED[offered]}" if OFFERED[offered] else ""
-    with running(site.server(configured, None)) as server, Client(server.address) as client:
+    with served(configured) as client:
+        before = tree(configured.storage.folder)
         for verb in METHODS:
             for url in URLS:
                 answer = client.ask(f"{verb} {url} HTTP/1.1{head}", BODIES.get(verb, b""), verb)
@@ -77,12 +86,12 @@ def test_nothing_but_401_can_be_had_without_a_password(configured, offered):
                 assert status in (401, 429), (verb, url)
                 if verb != "HEAD" and status == 401:
                     said.add((tuple(sorted(headers.items())), body))
+        assert tree(configured.storage.folder) == before
     assert len(said) == 1  # whatever is asked for
-    assert tree(configured.storage.folder) == before
 
 
 def test_only_the_way_in_is_shown_to_everybody(configured):
-    with running(site.server(configured, None)) as server, Client(server.address) as client:
+    with served(configured) as client:
         for verb in ("GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT", "PUT", "DELETE"):
             status, headers, body = client.ask(f"{verb} /.well-known/carddav HTTP/1.1", b"", verb)
             assert (status, headers["location"], body) == (307, "/", b"")
