@@ -10,6 +10,8 @@ import base64
 import http.client
 import pathlib
 import random
+import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,8 +29,7 @@ MAKE = (
     '<mkcol xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"><set><prop><resourcetype>'
     "<collection/><C:addressbook/></resourcetype><displayname>%s</displayname></prop></set></mkcol>"
 )
-
-
+# What every client has to bring over unharmed.
 NAMES = ["Zoë Ångström", "李小龙", "עדה לאבלייס", "Łukasz Żółć", "😀 Smile", "O'Brien & <Sons>"]
 
 
@@ -140,6 +141,23 @@ def by_uid(texts: Iterator[str]) -> dict[str, list[str]]:
         assert uid not in cards, f"two cards with UID {uid}"
         cards[uid] = lines
     return cards
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def connect(port: int, process: subprocess.Popen[bytes]) -> socket.socket:
+    """A connection to *process* once it listens; ConnectionRefusedError if it never does."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=180)
+        except ConnectionRefusedError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def expect(actual: object, expected: object) -> None:

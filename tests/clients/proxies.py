@@ -1,13 +1,14 @@
 """contrib/'s configurations of proxies, as they stand but for name, port and certificate."""
 
 import pathlib
-import socket
 import subprocess
-import time
+import sys
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+from harness import connect, free_port
 
 CONTRIB = pathlib.Path(__file__).parents[2] / "contrib"
 NGINX = "pid {work}/pid;\ndaemon off;\nevents {{}}\nhttp {{\naccess_log off;\n{site}\n}}"
@@ -66,28 +67,18 @@ def changed(text: str, replacements: dict[str, str]) -> str:
 @contextmanager
 def behind(proxy: Proxy, url: str, work: pathlib.Path) -> Iterator[str]:
     """The URL under which *proxy* publishes the server at *url*."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     upstream = urllib.parse.urlsplit(url).netloc
-    text = changed(proxy.configuration(work, port), {"127.0.0.1:5236": upstream})
-    file = work / "configuration"
-    file.write_text(text)
-    with (work / "proxy-log").open("w") as log:
-        process = subprocess.Popen([*proxy.command, str(file)], stderr=log, stdout=log)
+    file, log = work / "configuration", work / "proxy-log"
+    file.write_text(changed(proxy.configuration(work, port), {"127.0.0.1:5236": upstream}))
+    with log.open("w") as output:
+        process = subprocess.Popen([*proxy.command, str(file)], stderr=output, stdout=output)
     try:
-        wait(port, process, work / "proxy-log")
+        connect(port, process).close()
+    except ConnectionRefusedError:
+        sys.exit(f"{proxy.command[0]} does not start: {log.read_text()}")
+    try:
         yield f"http://127.0.0.1:{port}{proxy.base}/"
     finally:
         process.terminate()
         process.wait(30)
-
-
-def wait(port: int, process: subprocess.Popen[bytes], log: pathlib.Path) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            running = process.poll() is None and time.monotonic() < deadline
-            assert running, log.read_text()
-            time.sleep(0.05)

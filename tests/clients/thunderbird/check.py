@@ -3,7 +3,7 @@
 import pathlib
 
 from harness import NAMES, Book, Server, card, eventually, expect, photo, run
-from marionette import Thunderbird
+from marionette import Thunderbird, started
 
 FIND = "const book = module('MailServices').ab.getDirectoryFromUID(args[0]);"
 
@@ -33,9 +33,7 @@ class Account:
         return self.run("return book.childCards.map((card) => card.displayName).sort();")
 
     def sync(self) -> None:
-        self.run(
-            'await module("CardDAVDirectory").forFile(book.fileName).syncWithServer();',
-        )
+        self.run('await module("CardDAVDirectory").forFile(book.fileName).syncWithServer();')
 
     def add(self, text: str) -> None:
         self.run('book.addCard(module("VCardUtils").vCardToAbCard(args[1]));', text)
@@ -63,7 +61,7 @@ class Account:
 def an_address_book_is_discovered_with_its_name_and_cards(
     server: Server, work: pathlib.Path
 ) -> None:
-    with Thunderbird(work) as thunderbird, server.book("Büro 书") as book:
+    with started(work) as thunderbird, server.book("Büro 书") as book:
         for n, name in enumerate(NAMES):
             book.put(f"{n}.vcf", card(f"uid-{n}", name))
         account = Account(thunderbird, book)
@@ -72,7 +70,7 @@ def an_address_book_is_discovered_with_its_name_and_cards(
 
 
 def changes_travel_both_ways(server: Server, work: pathlib.Path) -> None:
-    with Thunderbird(work) as thunderbird, server.book() as book:
+    with started(work) as thunderbird, server.book() as book:
         for uid in ("ada", "bob", "eve", "zed"):
             book.put(f"{uid}.vcf", card(uid, uid.title(), "X-KEEP:me"))
         account = Account(thunderbird, book)
@@ -93,7 +91,7 @@ def changes_travel_both_ways(server: Server, work: pathlib.Path) -> None:
 
 
 def photos_travel_both_ways(server: Server, work: pathlib.Path) -> None:
-    with Thunderbird(work) as thunderbird, server.book() as book:
+    with started(work) as thunderbird, server.book() as book:
         book.put("down.vcf", card("down", "Down", photo(30_000)))
         account = Account(thunderbird, book)
         eventually(account.names, ["Down"])
@@ -106,7 +104,7 @@ def photos_travel_both_ways(server: Server, work: pathlib.Path) -> None:
 
 
 def a_thousand_contacts_come_down(server: Server, work: pathlib.Path) -> None:
-    with Thunderbird(work) as thunderbird, server.book() as book:
+    with started(work) as thunderbird, server.book() as book:
         for n in range(1000):
             book.put(f"{n}.vcf", card(f"uid-{n}", f"Contact {n:04}"))
         account = Account(thunderbird, book)

@@ -6,7 +6,11 @@ import json
 import pathlib
 import socket
 import subprocess
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from harness import connect, free_port
 
 PREFERENCES = {
     "app.update.enabled": False,
@@ -27,60 +31,51 @@ script(module, values).then(
 """
 
 
-class Thunderbird:
-    """Thunderbird with a fresh profile in *folder*; use it as a context manager."""
-
-    def __init__(self, folder: pathlib.Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        preferences = PREFERENCES | {"marionette.port": port}
-        lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in preferences.items()]
-        (folder / "user.js").write_text("\n".join(lines))
-        self.log = (folder / "log").open("wb")
-        options = ["--headless", "--no-remote", "--marionette", "--remote-allow-system-access"]
-        self.process = subprocess.Popen(
+@contextmanager
+def started(profile: pathlib.Path) -> Iterator[Thunderbird]:
+    """Thunderbird as it is on its first day, with its profile in an empty folder."""
+    port = free_port()
+    preferences = PREFERENCES | {"marionette.port": port}
+    lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in preferences.items()]
+    (profile / "user.js").write_text("\n".join(lines))
+    options = ["--headless", "--no-remote", "--marionette", "--remote-allow-system-access"]
+    with (profile / "log").open("wb") as log:
+        process = subprocess.Popen(
             # The program itself: the script in front of it would not pass on a signal.
-            ["/usr/lib/thunderbird/thunderbird", *options, "--profile", str(folder)],
-            stdout=self.log,
+            ["/usr/lib/thunderbird/thunderbird", *options, "--profile", str(profile)],
+            stdout=log,
             stderr=subprocess.STDOUT,
         )
-        self.socket = self.connect(port)
-        self.answers = self.socket.makefile("rb")
-        self.receive()
+    try:
+        with connect(port, process) as connection:
+            yield Thunderbird(connection)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+class Thunderbird:
+    """A Marionette session in which scripts may do what Thunderbird's own code may."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.answers = connection.makefile("rb")
         self.commands = 0
+        self.receive()
         self.command("WebDriver:NewSession")
         self.command("Marionette:SetContext", value="chrome")
         self.command("WebDriver:SetTimeouts", script=120_000)
 
-    def __enter__(self) -> Thunderbird:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.socket.close()
-        self.process.terminate()
-        self.process.wait(30)
-        self.log.close()
-
-    def connect(self, port: int) -> socket.socket:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                return socket.create_connection(("127.0.0.1", port), timeout=180)
-            except ConnectionRefusedError:
-                if time.monotonic() > deadline or self.process.poll() is not None:
-                    raise
-                time.sleep(0.1)
-
-    def receive(self) -> list:
+    def receive(self) -> list[Any]:
         length = b""
         while (byte := self.answers.read(1)) not in (b":", b""):
             length += byte
         return json.loads(self.answers.read(int(length)))
 
-    def command(self, name: str, **parameters: object) -> dict:
+    def command(self, name: str, **parameters: object) -> dict[str, Any]:
         self.commands += 1
         message = json.dumps([0, self.commands, name, parameters]).encode()
-        self.socket.sendall(str(len(message)).encode() + b":" + message)
+        self.connection.sendall(str(len(message)).encode() + b":" + message)
         [_, _, error, result] = self.receive()
         assert not error, error
         return result
