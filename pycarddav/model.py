@@ -24,10 +24,16 @@ def encode(name: str) -> str:
 
 @dataclass(frozen=True)
 class Principal:
-    """Who somebody is (RFC 3744 §2): the resource, and the one who asks."""
+    """Who somebody is (RFC 3744 §2): the resource, and the one who asks.
+
+    Who asks may have logged in with less than they are: to read only, or to reach only the books
+    of these names.
+    """
 
     name: str
     admin: bool = False
+    read_only: bool = False
+    books: tuple[str, ...] | None = None
 
     @property
     def path(self) -> str:

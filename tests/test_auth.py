@@ -18,6 +18,8 @@ from pycarddav.protocol.messages import Request
 class Users:
     """A verifier that counts how often it is asked."""
 
+    unguessable = False
+
     def __init__(self, **passwords):
         self.passwords = passwords
         self.asked = 0
@@ -25,7 +27,7 @@ class Users:
     def generation(self):
         return tuple(self.passwords.items())
 
-    def verify(self, user, password):
+    def verify(self, user, password, agent):
         self.asked += 1
         if self.passwords.get(user) != password:
             raise LoginFailed("bad-password" if user in self.passwords else "unknown-user")

@@ -103,10 +103,12 @@ def test_only_the_way_in_is_shown_to_everybody(configured):
 class Nobody:
     """A verifier that knows no user."""
 
+    unguessable = False
+
     def generation(self):
         return 0
 
-    def verify(self, user, password):
+    def verify(self, user, password, agent):
         raise LoginFailed("unknown-user")
 
 

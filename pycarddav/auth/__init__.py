@@ -3,7 +3,8 @@
 **Authenticator**: looks at a request and names the principal.  None: nothing was offered that it
 understands, the next may look.  :class:`LoginFailed`: something was offered, and it is wrong.
 
-**Verifier**: where users and passwords are kept (:mod:`.htpasswd`); what a scheme asks.
+**Verifier**: where users and passwords are kept (:mod:`.htpasswd`, :mod:`.tokens`);
+what a scheme asks.
 """
 
 from collections.abc import Callable, Hashable
@@ -17,12 +18,19 @@ Authenticator = Callable[[Request], Principal | None]
 
 
 class Verifier(Protocol):
+    """*unguessable* passwords are random, and verified at once: they need not be throttled."""
+
+    unguessable: bool
+
     def generation(self) -> Hashable:
         """Changes whenever a password that was right may not be right any more."""
         ...
 
-    def verify(self, user: str, password: str) -> Principal | None:
-        """Whose credentials these are; None if this is no place for them, or LoginFailed."""
+    def verify(self, user: str, password: str, agent: str = "") -> Principal | None:
+        """Whose credentials these are; None if this is no place for them, or LoginFailed.
+
+        *agent* is the program that sends them.
+        """
         ...
 
 

@@ -7,6 +7,7 @@ from .files import edit
 from .htpasswd import HtpasswdUnreadable, read_line
 from .names import check_name, check_new_name
 from .passwords import hash_password
+from .tokens import beside, revoke_all
 
 
 class UserNotFound(LookupError):
@@ -46,8 +47,9 @@ def set_password(path: Path, user: str, password: str) -> None:
 
 
 def remove_user(path: Path, user: str) -> None:
-    """UserNotFound.  What the user has in the storage stays."""
+    """UserNotFound.  What the user has in the storage stays; tokens do not come back."""
     _replace(path, user, [])
+    revoke_all(beside(path), user)
 
 
 def _replace(path: Path, user: str, by: list[bytes]) -> None:

@@ -9,6 +9,7 @@ from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from threading import Lock
 
@@ -121,18 +122,31 @@ class Basic:
         except ValueError:
             _failed(request, "", "malformed")
             raise LoginFailed("malformed") from None
+        ask = partial(self._ask, request, user, password, digest)
+        if principal := ask([item for item in self._verifiers if item.unguessable]):
+            return principal
         if not self._right.get(digest):
             self._throttle.check(user, request.remote)
         with self._turnstile.turn():
             # A client's other connections have waited here for the first one's outcome.
-            return self._remembered(digest) or self._verify(request, user, password, digest)
+            return self._remembered(digest) or ask(
+                [item for item in self._verifiers if not item.unguessable]
+            )
 
-    def _verify(
-        self, request: Request, user: str, password: str, digest: bytes
+    def _ask(
+        self,
+        request: Request,
+        user: str,
+        password: str,
+        digest: bytes,
+        verifiers: Sequence[Verifier],
     ) -> Principal | None:
+        """The first answer of the *verifiers*, which is remembered."""
         generation = self._generation()
+        agent = request.header("user-agent") or ""
         try:
-            principal = self._ask(user, password)
+            answers = (verifier.verify(user, password, agent) for verifier in verifiers)
+            principal = next((answer for answer in answers if answer), None)
         except LoginFailed as error:
             self._right.forget(digest)
             if not self._wrong.get(digest):
@@ -145,13 +159,6 @@ class Basic:
             self._right.put(digest, Outcome(principal, generation, self._clock() + GOOD_FOR))
             self._throttle.passed(user, request.remote)
         return principal
-
-    def _ask(self, user: str, password: str) -> Principal | None:
-        """The first answer that a verifier gives."""
-        for verifier in self._verifiers:
-            if principal := verifier.verify(user, password):
-                return principal
-        return None
 
 
 def _failed(request: Request, user: str, reason: str) -> None:

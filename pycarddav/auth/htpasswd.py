@@ -68,6 +68,8 @@ class Htpasswd:
     Once it could be read, the last good state counts while the file cannot be.
     """
 
+    unguessable = False
+
     def __init__(
         self, path: Path, accept: Collection[str] = (), admins: Collection[str] = ()
     ) -> None:

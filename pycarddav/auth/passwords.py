@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from math import ceil, log2
 
 VERIFICATION = 0.05  # seconds at least that checking a hash of ours takes where it was made
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without what looks alike
 COSTS = range(8, 15)  # of bcrypt, each twice the one before
 
 
@@ -112,6 +113,12 @@ def hash_password(password: str) -> str:
         raise PasswordRefused("a password cannot be longer than 72 bytes")
     hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(bcrypt_cost())).decode()
     return "$2y$" + hashed.removeprefix("$2b$")
+
+
+def random_password(groups: int = 4) -> str:
+    """Fit for being typed on a phone, 20 bits a group: ``k7vq-3mzt-9hxw-p2cd``."""
+    letters = [secrets.choice(ALPHABET) for _ in range(4 * groups)]
+    return "-".join("".join(letters[start::groups]) for start in range(groups))
 
 
 @cache

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 
 from ..auth import accounts
+from ..auth.passwords import random_password
 from ..config.schema import Config
 from ..dav.names import CARDDAV, DAV
 from ..dav.xml import E, Malformed, document, parse
 from ..serve import site
 from .console import Exit
 from .failures import failures
-from .first_run import new_password
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection
@@ -68,7 +68,7 @@ def serving(config: Config) -> Iterator["Phone"]:
     """A client of a server that runs as long as the block."""
     from http.client import HTTPConnection  # as above
 
-    password = new_password()
+    password = random_password()
     accounts.add_user(config.auth.htpasswd, USER, password)
     with site.store(config) as store:
         server = site.server(config, site.app(config, store), None)

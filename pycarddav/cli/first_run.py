@@ -1,7 +1,6 @@
 """The first start: a user, a password, an address book, and what to do next."""
 
 import os
-import secrets
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,15 +10,13 @@ from .. import __version__
 from ..auth import LoginFailed, accounts
 from ..auth.htpasswd import Htpasswd
 from ..auth.names import UserNameRefused, check_name
+from ..auth.passwords import random_password
 from ..config import Loaded
 from ..config.schema import Config
 from ..model import Principal
 from ..serve import site
 from . import storage
 from .references import login_name
-
-# Without what looks alike; 16 of them are 78 bits.
-ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ def begin(config: Config) -> Account:
 
     A terminal shows the password once; a log is kept and read by others, so there it is a file's.
     """
-    user, password = first_user(login_name()), new_password()
+    user, password = first_user(login_name()), random_password()
     file = None if sys.stdout.isatty() else initial_password(config.auth.htpasswd)
     if file:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -66,12 +63,6 @@ def first_user(login: str) -> str:
     except UserNameRefused:
         return "user"
     return login
-
-
-def new_password() -> str:
-    """Random, and fit for being typed on a phone: ``k7vq-3mzt-9hxw-p2cd``."""
-    letters = "".join(secrets.choice(ALPHABET) for _ in range(16))
-    return "-".join(letters[start : start + 4] for start in range(0, 16, 4))
 
 
 def initial_password(htpasswd: Path) -> Path:

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from ..auth import Authenticator
 from ..auth.basic import Basic
 from ..auth.htpasswd import Htpasswd
 from ..auth.secure import over_tls
+from ..auth.tokens import Tokens, beside
 from ..config.schema import Config
 from ..protocol.app import App
 from ..protocol.context import Limits
 from ..store import Store
 from ..store.filesystem import FilesystemStore
+from ..store.filesystem.root import STATE
 from .proxy import Proxies
 from .sockets import listen
 from .tls import Certificate, CertificateUnusable
@@ -36,11 +39,18 @@ def limits(config: Config) -> Limits:
 
 def app(config: Config, store: Store) -> App:
     """Everything but the socket; HtpasswdUnreadable."""
-    users = Htpasswd(config.auth.htpasswd, config.auth.accept, config.rights.admins)
-    authenticate: Authenticator = Basic([users])
+    htpasswd = config.auth.htpasswd
+    users = Htpasswd(htpasswd, config.auth.accept, config.rights.admins)
+    tokens = Tokens(beside(htpasswd), uses(config), users.knows)
+    authenticate: Authenticator = Basic([tokens, users])
     if config.auth.plain_http == "local":
         authenticate = over_tls(authenticate)
     return App(store, authenticate, limits(config), config.server.base_path)
+
+
+def uses(config: Config) -> Path:
+    """The folder that remembers when tokens were used."""
+    return config.storage.folder / STATE / ".tokens"  # beside the users, who have no dot
 
 
 def certificate(config: Config) -> Certificate | None:
