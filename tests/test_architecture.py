@@ -19,7 +19,8 @@ LAYERS = [
 ]  # fmt: skip
 PROTOCOL = [
     "registry", "messages", "cache", "compression", "context", "urls", "access", "tree",
-    "propfind", "prefer", "prerender", "bodies", "properties", "reports", "methods", "app",
+    "propfind", "prefer", "prerender", "members", "bodies", "properties", "reports", "methods",
+    "app",
 ]  # fmt: skip
 PURE = ["dav", "vcard"]
 INPUT_AND_OUTPUT = {"os", "socket", "subprocess", "pathlib", "tempfile", "logging", "waitress"}

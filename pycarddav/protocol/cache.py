@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from ..dav.xml import XML
 from .messages import Response
 
 Value = TypeVar("Value")
@@ -44,7 +45,7 @@ class Cache(Generic[Value]):
 
 
 def budget(size: int) -> Callable[[], Cache[Value]]:
-    """What makes a cache of this many octets."""
+    """What makes a cache of this size."""
     return lambda: Cache(size)
 
 
@@ -53,3 +54,5 @@ class Caches:
     """One of each kind.  Whatever is in them can be made again: nothing but the clock notices."""
 
     responses: Cache[Response] = field(default_factory=budget(24 * MEBIBYTE))
+    cards: Cache[XML] = field(default_factory=budget(8 * MEBIBYTE))
+    kinds: Cache[int] = field(default_factory=budget(1000))  # each is one

@@ -1,10 +1,20 @@
-"""Remember whole answers about a book, ready to be sent, for as long as it stays as it is."""
+"""Remember what has been answered about a book and its cards, for as long as they stay as they are.
 
-from collections.abc import Callable, Hashable
+Delete a decorator of this module, and nothing but the clock notices.  What is answered depends on
+the book (whose token changes with every card), on what is wanted of it, on who asks, under which
+name of the server, on the limits, and on nothing else.
+"""
+
+import sys
+from collections.abc import Callable, Collection, Hashable, Iterator
+from dataclasses import fields, replace
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from itertools import count
+from operator import attrgetter
+from typing import Concatenate, ParamSpec, Protocol
 
-from ..model import AddressBook
+from ..dav.xml import XML
+from ..model import AddressBook, Entry
 from .compression import gzipped
 from .context import Context
 from .messages import Response
@@ -15,27 +25,95 @@ Render = Callable[Concatenate[AddressBook, PropFind, Context, P], Response]
 
 
 def prerendered(render: Render[P]) -> Render[P]:
-    """Delete this decorator and nothing but the clock notices.
-
-    What *render* says depends on the book (whose token changes with every card), on what is wanted,
-    on who asks, under which name of the server, on the limits, on whatever else it is given, and on
-    nothing else.
-    """
+    """Remember whole responses, as octets that are ready to be sent."""
 
     @wraps(render)
     def remembered(
         book: AddressBook, wanted: PropFind, ctx: Context, /, *args: P.args, **kwargs: P.kwargs
     ) -> Response:
-        asks = ctx.principal, ctx.limits, ctx.base, ctx.request.origin, ctx.request.takes_gzip
-        key: Hashable = render, book, wanted, asks, args, tuple(kwargs.items())
-        found = ctx.caches.responses.get(key)
+        gzip = ctx.request.takes_gzip
+        key = render, gzip, book, wanted, _asks(ctx), args, tuple(kwargs.items())
+        kept = ctx.caches.responses
+        found = kept.get(key)
         if found is None:
             found = render(book, wanted, ctx, *args, **kwargs)
-            if ctx.request.takes_gzip:
+            if gzip:
                 found = gzipped(found)
             # Otherwise it tells of what has come since, and is never asked for again.
             if ctx.store.book(book.owner, book.name) == book and isinstance(found.body, bytes):
-                ctx.caches.responses.put(key, found, len(found.body))
+                kept.put(key, found, len(found.body))
         return found
 
     return remembered
+
+
+Answered = Iterator[tuple[Entry, XML]]
+
+
+class Answer(Protocol):
+    def __call__(
+        self,
+        book: AddressBook,
+        wanted: PropFind,
+        ctx: Context,
+        names: Collection[str] | None = None,
+    ) -> Answered: ...
+
+
+def card_by_card(answer: Answer) -> Answer:
+    """Remember the response of each card whose content was asked for.
+
+    It is kept under the etag, a hash of that content: so it cannot be that of another state, and
+    nothing has to be read.
+    """
+
+    @wraps(answer)
+    def remembered(
+        book: AddressBook, wanted: PropFind, ctx: Context, names: Collection[str] | None = None
+    ) -> Answered:
+        if not wanted.wants_content:
+            return answer(book, wanted, ctx, names)
+        return _recalled(answer, book, wanted, ctx, names)
+
+    return remembered
+
+
+_FACTS = attrgetter(*(field.name for field in fields(Entry) if field.name != "book"))
+_OVERHEAD = 500  # octets of a key, its parts, and its place in the cache
+
+
+def _recalled(
+    answer: Answer,
+    book: AddressBook,
+    wanted: PropFind,
+    ctx: Context,
+    names: Collection[str] | None,
+) -> Answered:
+    kept, kind = ctx.caches.cards, _kind(book, wanted, ctx)
+    entries = {entry.name: entry for entry in ctx.store.entries(book, names)}
+    known = {name: kept.get((kind, _FACTS(entry))) for name, entry in entries.items()}
+    missing = [name for name, response in known.items() if response is None]
+    for entry, response in answer(book, wanted, ctx, missing) if missing else ():
+        entries[entry.name], known[entry.name] = entry, response
+        size = sys.getsizeof(response) + _OVERHEAD
+        kept.put((kind, _FACTS(entry)), response, size)
+    for name, entry in entries.items():
+        if found := known[name]:  # unless the card has just been deleted
+            yield entry, found
+
+
+_numbers = count()
+
+
+def _kind(book: AddressBook, wanted: PropFind, ctx: Context) -> int:
+    """A number for everything that a card's response depends on, but for the card."""
+    asked = replace(book, token="", revision="", size=0), wanted, _asks(ctx)
+    number = ctx.caches.kinds.get(asked)
+    if number is None:
+        number = next(_numbers)
+        ctx.caches.kinds.put(asked, number, 1)
+    return number
+
+
+def _asks(ctx: Context) -> Hashable:
+    return ctx.principal, ctx.limits, ctx.base, ctx.request.origin

@@ -2,18 +2,18 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from ..dav import multistatus
-from ..dav.errors import BadRequest, Error, NoConversion, NotFound
+from ..dav.errors import BadRequest, Error, NoConversion
 from ..dav.names import CARDDAV, DAV
 from ..dav.preferences import MINIMAL
 from ..dav.xml import XML, E
-from ..model import AddressBook, Dead, Entry, Resource
+from ..model import Dead, Resource
 from .context import Context
 from .registry import prop
 
@@ -156,21 +156,3 @@ def answers(resources: Iterable[Resource], body: Element, ctx: Context) -> Itera
             yield multistatus.status(ctx.href(resource), 200)
         else:
             yield wanted.answer(resource, ctx)
-
-
-def members(
-    book: AddressBook, wanted: PropFind, ctx: Context, names: Collection[str] | None = None
-) -> Iterator[Entry]:
-    """The cards of a book (of *names*, if given), with their content where it is wanted."""
-    look = ctx.store.cards if wanted.wants_content else ctx.store.entries
-    return look(book, names)
-
-
-def load(resource: Resource, wanted: PropFind, ctx: Context) -> Resource:
-    """*resource*, with its content where that is wanted; NotFound if it is a card that has gone."""
-    if not isinstance(resource, Entry):
-        return resource
-    found = next(members(resource.book, wanted, ctx, [resource.name]), None)
-    if found is None:
-        raise NotFound("the card has just been deleted")
-    return found

@@ -4,6 +4,7 @@ Nobody else takes a path apart, so no name is ever a way out: a path is split fi
 segment is decoded once, as UTF-8.
 """
 
+import re
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from ..dav.errors import BadRequest, Conflict, Error, Forbidden, NotFound
@@ -22,6 +23,7 @@ from ..model import (
 from ..store import Store
 
 MAX_NAME = 255  # octets: what a file system holds
+_UNSAFE = re.compile("[\0-\x1f\x7f/]")
 
 Place = tuple[str, str, str]  # the names of a card's owner, of its book, and its own
 
@@ -72,7 +74,7 @@ def _impossible(names: list[str]) -> Error | None:
     for name in names:
         if name.startswith("."):
             return Forbidden("names that begin with a dot are the server's own")
-        if "/" in name or any(ord(char) < 32 or char == "\x7f" for char in name):
+        if _UNSAFE.search(name):
             return Forbidden("a name has no slash and no control characters")
         if len(name.encode()) > MAX_NAME:
             return Forbidden(f"a name has at most {MAX_NAME} octets")

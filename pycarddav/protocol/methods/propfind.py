@@ -19,10 +19,11 @@ from ...model import (
 )
 from ..bodies import element, multistatus_response
 from ..context import Context
+from ..members import answered, load
 from ..messages import Response
 from ..prefer import honours
 from ..prerender import prerendered
-from ..propfind import PropFind, load, members, requested
+from ..propfind import PropFind, requested
 from ..registry import method
 from ..tree import children
 from .options import COMPLIANCE
@@ -70,5 +71,5 @@ def _depth(ctx: Context, default: Depth) -> Depth:
 @prerendered
 def listing(book: AddressBook, wanted: PropFind, ctx: Context, itself: XML) -> Response:
     """*itself*, which may say what changes without the book, and the responses of its cards."""
-    cards = (wanted.answer(entry, ctx) for entry in members(book, wanted, ctx))
+    cards = (response for _, response in answered(book, wanted, ctx))
     return _answer([itself, *cards])

@@ -9,8 +9,9 @@ from ...dav.xml import XML
 from ...model import AddressBook, Entry, Home
 from ..bodies import multistatus_response
 from ..context import Context
+from ..members import answered
 from ..messages import Response
-from ..propfind import PropFind, members, requested
+from ..propfind import PropFind, requested
 from ..registry import report
 from ..urls import Place, place
 
@@ -53,9 +54,10 @@ def _answers(
         inside = (
             where for where in places.values() if where and where[:2] == (book.owner, book.name)
         )
-        for entry in members(book, wanted, ctx, dict.fromkeys(name for *_, name in inside)):
+        names = dict.fromkeys(name for *_, name in inside)
+        for entry, response in answered(book, wanted, ctx, names):
             found.add((book.owner, book.name, entry.name))
-            yield wanted.answer(entry, ctx)
+            yield response
     for href, where in places.items():
         if where not in found:
             yield multistatus.status(href, 404)

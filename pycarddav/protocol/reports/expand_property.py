@@ -12,8 +12,9 @@ from ...model import Resource, Unmapped
 from ..access import see
 from ..bodies import multistatus_response
 from ..context import Context
+from ..members import load
 from ..messages import Response
-from ..propfind import PropFind, load, requested
+from ..propfind import PropFind, requested
 from ..registry import report
 from ..urls import path_of, resolve
 

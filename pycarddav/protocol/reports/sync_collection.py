@@ -16,10 +16,11 @@ from ...dav.xml import XML, E
 from ...model import AddressBook, Changes, Home, encode
 from ..bodies import multistatus_response
 from ..context import Context
+from ..members import answered
 from ..messages import Response
 from ..prerender import prerendered
 from ..properties.rfc6578 import PREFIX, home_token, known_books
-from ..propfind import PropFind, members, requested
+from ..propfind import PropFind, requested
 from ..registry import report
 
 LEVELS = {"1": False, "infinite": True, "infinity": True}  # is what is inside the members meant?
@@ -78,9 +79,9 @@ def _card_answers(
     book: AddressBook, changes: Changes, wanted: PropFind, ctx: Context
 ) -> Iterator[XML]:
     found = set()
-    for entry in members(book, wanted, ctx, changes.changed):
+    for entry, response in answered(book, wanted, ctx, changes.changed):
         found.add(entry.name)
-        yield wanted.answer(entry, ctx)
+        yield response
     gone = [name for name in changes.changed if name not in found]  # between two looks
     for name in (*changes.removed, *gone):
         yield multistatus.status(ctx.href(book) + encode(name), 404)

@@ -1,0 +1,36 @@
+"""The cards of a book: loaded as far as is wanted, and answered for."""
+
+from collections.abc import Collection, Iterator
+
+from ..dav.errors import NotFound
+from ..dav.xml import XML
+from ..model import AddressBook, Entry, Resource
+from .context import Context
+from .prerender import card_by_card
+from .propfind import PropFind
+
+
+def members(
+    book: AddressBook, wanted: PropFind, ctx: Context, names: Collection[str] | None = None
+) -> Iterator[Entry]:
+    """The cards of a book (of *names*, if given), with their content where it is wanted."""
+    look = ctx.store.cards if wanted.wants_content else ctx.store.entries
+    return look(book, names)
+
+
+@card_by_card
+def answered(
+    book: AddressBook, wanted: PropFind, ctx: Context, names: Collection[str] | None = None
+) -> Iterator[tuple[Entry, XML]]:
+    """The cards of a book (of *names*, if given), each with its response."""
+    return ((entry, wanted.answer(entry, ctx)) for entry in members(book, wanted, ctx, names))
+
+
+def load(resource: Resource, wanted: PropFind, ctx: Context) -> Resource:
+    """*resource*, with its content where that is wanted; NotFound if it is a card that has gone."""
+    if not isinstance(resource, Entry):
+        return resource
+    found = next(members(resource.book, wanted, ctx, [resource.name]), None)
+    if found is None:
+        raise NotFound("the card has just been deleted")
+    return found
