@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 
 import pytest
 
@@ -330,6 +331,11 @@ def test_every_request_is_one_line_in_the_log(caplog):
         "request from=192.0.2.1 GET nonsense 400 0ms",
     ]
     assert said[0].endswith(' 4.1kB ua="DAVx5/4.5 \\"x\\"\\r\\n"')
+
+
+def test_a_request_that_is_shown_shows_no_secret():
+    request = Request("PUT", "/", {"authorization": "Basic c2VjcmV0"}, b"BEGIN:VCARD")
+    assert not re.search("c2VjcmV0|VCARD", repr(request))
 
 
 def test_the_log_cannot_be_forged_by_a_client():

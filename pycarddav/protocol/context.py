@@ -18,7 +18,7 @@ class Limits:
     max_results: int = 100_000  # responses to one query, or members to one sync
     max_head_size: int = 32 * 2**10  # octets of a request's line and header
     max_connections: int = 512
-    idle_seconds: int = 30  # between two requests of a connection
+    idle_seconds: int = 75  # between two requests; nginx keeps its connections for 60
     head_seconds: int = 30  # for a request's head; for bodies and answers too if they are slower
     slowest: int = 4096  # than this, in octets a second on the average
 

@@ -18,8 +18,8 @@ class Request:
 
     method: str
     path: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # passwords are in them
+    body: bytes = field(default=b"", repr=False)
     remote: str = ""
     origin: str = ""
 
