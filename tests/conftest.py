@@ -1,5 +1,7 @@
 """What tests share: every engine, a client without a socket, and a reader of its answers."""
 
+import io
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
@@ -7,6 +9,7 @@ from xml.etree.ElementTree import Element
 import pytest
 from disk import Server
 
+from pycarddav.cli import main
 from pycarddav.dav import xml
 from pycarddav.dav.names import CARDDAV, DAV
 from pycarddav.model import AddressBook, Author, Home, Principal
@@ -209,3 +212,44 @@ def synced(server) -> Server:
     server.put("bob.vcf")
     server.sync()
     return server
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A home directory with nothing in it, and no variable of ours."""
+    for variable in [*os.environ]:
+        if variable.startswith(("PYCARDDAV_", "XDG_")):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def cli(home, capsys):
+    """Run a command: (exit code, standard output, standard error)."""
+
+    def run(*words):
+        code = main(list(words))
+        said = capsys.readouterr()
+        return int(code), said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Put these lines on standard input."""
+
+    def put(*lines):
+        monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+
+    return put
+
+
+@pytest.fixture
+def anna(cli, typed):
+    """A user with an address book."""
+    typed("correct horse")
+    code, _, err = cli("user", "add", "anna", "--password-stdin")
+    assert code == 0, err
+    return "anna"

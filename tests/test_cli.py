@@ -1,10 +1,6 @@
 """The command line as a user meets it: results, errors, exit codes."""
 
-import contextlib
-import io
 import json
-import os
-import pty
 import re
 import shlex
 import subprocess
@@ -12,65 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from command import on_a_terminal, python
 
 from pycarddav import __version__
 from pycarddav.auth import LoginFailed
 from pycarddav.auth.htpasswd import Htpasswd
-from pycarddav.cli import main, parser
+from pycarddav.cli import parser
 
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """A home directory with nothing in it, and no variable of ours."""
-    for variable in [*os.environ]:
-        if variable.startswith(("PYCARDDAV_", "XDG_")):
-            monkeypatch.delenv(variable)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
-def cli(capsys):
-    """Run a command: (exit code, standard output, standard error)."""
-
-    def run(*words):
-        code = main(list(words))
-        said = capsys.readouterr()
-        return int(code), said.out, said.err
-
-    return run
-
-
-@pytest.fixture
-def typed(monkeypatch):
-    """Put these lines on standard input."""
-
-    def put(*lines):
-        monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
-
-    return put
-
-
-@pytest.fixture
-def anna(cli, typed):
-    """A user with an address book."""
-    typed("correct horse")
-    code, _, err = cli("user", "add", "anna", "--password-stdin")
-    assert code == 0, err
-    return "anna"
-
-
-def python(*words, **environment):
-    return subprocess.run(
-        [sys.executable, *words],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=os.environ | environment,
-    )
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_version(cli):
@@ -305,26 +253,6 @@ def test_a_password_is_typed_twice_on_a_terminal(anna, home):
     assert code == 2
     assert "pycarddav: error: the passwords are not the same" in said
     assert logs_in(home, anna, "battery staple")
-
-
-def on_a_terminal(words, *answers):
-    """Run a command on a terminal of its own, with an answer to each question it asks."""
-    terminal, theirs = pty.openpty()
-    command = [sys.executable, "-m", "pycarddav", *words]
-    process = subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
-    )
-    os.close(theirs)
-    said = b""
-    for question, answer in enumerate(answers, 1):
-        while len(re.findall(rb": |\[y/N\] ", said)) < question:
-            said += os.read(terminal, 1000)
-        os.write(terminal, f"{answer}\n".encode())
-    with contextlib.suppress(OSError):  # how a terminal ends
-        while more := os.read(terminal, 1000):
-            said += more
-    os.close(terminal)
-    return process.wait(), said.decode()
 
 
 def test_a_removed_user_can_be_added_again_and_has_everything(cli, typed, anna, home):

@@ -22,13 +22,7 @@ ROOT = Path(__file__).parent.parent
 PORT = Key("server", "port")
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """A home directory with nothing in it, and no variable of ours."""
-    for variable in ("PYCARDDAV_CONFIG", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def configured(folder, content):

@@ -24,14 +24,7 @@ from pycarddav.cli import main
 LONGEST = 30  # seconds that a start may take on a machine that is busy with other tests
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """A home directory with nothing in it, and no variable of ours."""
-    for variable in [*os.environ]:
-        if variable.startswith(("PYCARDDAV_", "XDG_")):
-            monkeypatch.delenv(variable)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture

@@ -15,6 +15,10 @@ COMMANDS = {
     "serve": "run the server",
     "user": "add, list and remove users, change passwords",
     "book": "create, list and delete address books",
+    "history": "show what a book or a card was",
+    "restore": "bring back a card, or a book as it was",
+    "verify": "check the storage",
+    "backup": "copy the storage while it is in use",
     "config": "show and check the configuration",
     "version": "print the version",
 }

@@ -8,6 +8,7 @@ from ..config import Loaded
 from ..dav.errors import Conflict
 from ..model import AddressBook, Unmappable, UnmappedBook
 from ..store import Store
+from ..store.filesystem import FilesystemStore
 from . import console, references, storage
 from .console import Exit, Failure
 from .failures import failures
@@ -51,13 +52,14 @@ def create(args: Namespace, found: Loaded, store: Store) -> None:
     console.undo(args, "book", "delete", args.book)
 
 
-def delete(args: Namespace, found: Loaded, store: Store) -> None:
+def delete(args: Namespace, found: Loaded, store: FilesystemStore) -> None:
     book = references.book(store, args.book)
-    cards = _count(store, book)
-    if not args.yes and not console.confirmed(f"Delete {args.book} with {cards} cards?"):
+    cards = console.counted(_count(store, book), "card")
+    if not args.yes and not console.confirmed(f"Delete {args.book} with {cards}?"):
         raise Failure("nothing was deleted", "--yes does not ask", Exit.USAGE)
     store.delete_book(book, references.author("book delete"))
-    console.note(f"deleted {args.book} with {cards} cards")
+    console.note(f"deleted {args.book} with {cards}")
+    console.undo(args, "restore", args.book)
 
 
 def listing(args: Namespace, found: Loaded, store: Store) -> None:

@@ -1,11 +1,13 @@
 """What a command says: results on standard output, everything else on standard error."""
 
 import json
+import logging
 import os
 import shlex
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,24 @@ def warn(message: str) -> None:
     note(f"pycarddav: warning: {message}")
 
 
+class Warnings(logging.Handler):
+    """What the parts of the server log, while it is a command that uses them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        warn(record.getMessage())
+
+
+@contextmanager
+def logged(least: int) -> Iterator[None]:
+    """Say what is logged in the block, from this level on."""
+    logger, handler = logging.getLogger("pycarddav"), Warnings(least)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
 def note(message: str) -> None:
     print(printable(message), file=sys.stderr)
 
@@ -61,6 +81,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 card``, ``2 cards``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Columns on a terminal; in a pipe, tab-separated values without their heads."""
     cells = [[printable(str(cell)) for cell in row] for row in rows]
@@ -68,9 +93,9 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         for row in cells:
             print("\t".join(row))
         return
-    heads = [head.upper() for head in heads]
-    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
-    for row in [heads, *cells]:
+    lines = [[head.upper() for head in heads], *cells] if cells else []
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for row in lines:
         print("  ".join(map(str.ljust, row, widths)).rstrip())
 
 
@@ -85,6 +110,23 @@ def confirmed(question: str) -> bool:
         return False
     print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, to be told how many cards are done, of how many; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda done, of: None
+        return
+    from tqdm import tqdm  # 50 ms that only a command with much to do is to cost
+
+    with tqdm(desc=what, unit=" cards", dynamic_ncols=True, leave=False) as bar:
+
+        def show(done: int, of: int) -> None:
+            bar.total = of
+            bar.update(done - bar.n)
+
+        yield show
 
 
 def undo(args: Namespace, *words: str) -> None:

@@ -52,7 +52,7 @@ def begin(config: Config) -> Account:
 
 def welcome(config: Config, user: str) -> tuple[str, ...]:
     """Give a user what there is from the first login on; how their address books are called."""
-    with site.store(config) as store:
+    with site.store(storage.at_once(config)) as store:
         site.app(config, store).welcome(Principal(user))
         return tuple(book.displayname or book.name for book in store.books(user))
 

@@ -6,6 +6,8 @@ from .. import __version__
 from ..model import AddressBook, Author, Resource, Unmapped, encode
 from ..protocol import urls
 from ..store import Store
+from ..store.filesystem import FilesystemStore, deleted
+from ..store.filesystem.deleted import Deleted
 from .console import Exit, Failure
 
 
@@ -19,18 +21,39 @@ def depth(reference: str) -> int:
     return len([part for part in reference.split("/") if part])
 
 
-def book(store: Store, reference: str) -> AddressBook:
+def book(store: FilesystemStore, reference: str) -> AddressBook:
     """The address book; Failure."""
     found = resolve(store, reference)
     if isinstance(found, AddressBook):
         return found
-    user = reference.partition("/")[0]
-    known = ", ".join(f"{book.owner}/{book.name}" for book in store.books(user))
     raise Failure(
-        f"there is no address book {reference}",
-        f"there is {known}" if known else "pycarddav book list",
-        Exit.NOT_FOUND,
+        f"there is no address book {reference}", _instead(store, reference), Exit.NOT_FOUND
     )
+
+
+def parts(store: FilesystemStore, reference: str) -> tuple[AddressBook, str | None]:
+    """USER/BOOK or USER/BOOK/CARD: the address book, and the name of a card, if one is named."""
+    match reference.strip("/").split("/"):
+        case [_, _]:
+            return book(store, reference), None
+        case [user, name, card]:
+            return book(store, f"{user}/{name}"), card
+    raise Failure(f"{reference} is not of the form USER/BOOK[/CARD]", code=Exit.USAGE)
+
+
+def _instead(store: FilesystemStore, reference: str) -> str:
+    """What somebody who asked for a book that is not there may have meant."""
+    if lost(store, reference):
+        return f"it was deleted: pycarddav restore {reference}"
+    known = [f"{book.owner}/{book.name}" for book in store.books(reference.partition("/")[0])]
+    return f"there is {', '.join(known)}" if known else "pycarddav book list"
+
+
+def lost(store: FilesystemStore, reference: str) -> Deleted | None:
+    """The book of this name that was deleted last, while there is no other."""
+    wanted = reference.strip("/")
+    found = [book for book in deleted.books(store.root) if f"{book.owner}/{book.name}" == wanted]
+    return found[-1] if found and not isinstance(resolve(store, reference), AddressBook) else None
 
 
 def author(command: str) -> Author:

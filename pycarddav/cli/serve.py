@@ -14,6 +14,7 @@ from ..config import Loaded
 from ..config.schema import Config
 from ..serve import log, site
 from ..serve.sockets import UNIX, CannotListen, activated, listen
+from ..serve.tidying import tidied
 from . import check, console, first_run, storage
 from .console import Exit, Failure
 from .failures import failures
@@ -64,7 +65,7 @@ def serve(args: Namespace, found: Loaded) -> None:
     if new:
         storage.begin(config.storage.folder)
     account = first_run.begin(config) if first else None
-    with site.store(config) as store:
+    with site.store(config) as store, tidied(store):
         server = site.server(config, site.app(config, store), certificate)
         address = url("https" if certificate else "http", *server.address, config.server.base_path)
         print("\n".join(banner(args, found, address, account)), flush=True)

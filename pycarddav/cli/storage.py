@@ -9,17 +9,21 @@ empty address book delete their contacts; phones that cannot log in wait.  What 
   storage that is begun then has one new user with a random password, so no phone gets in.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from pwd import getpwuid
 
 from ..auth import accounts
 from ..config import Key, Loaded
+from ..config.schema import Config
 from ..serve import site
 from ..store.filesystem import FilesystemStore
+from . import console
 from .console import Exit, Failure
 
 INIT = "begin a storage, although users are listed already or the folder is not empty"
@@ -75,13 +79,21 @@ def is_new(found: Loaded, *, init: bool = False) -> bool:
 
 
 @contextmanager
-def opened(found: Loaded) -> Iterator[FilesystemStore]:
-    """The storage that is there; Failure.  A command that is not to begin one does not."""
+def opened(found: Loaded, least: int = logging.WARNING) -> Iterator[FilesystemStore]:
+    """The storage that is there; Failure.  A command that is not to begin one does not.
+
+    What it logs is said from level *least* on.
+    """
     if is_new(found):
         raise Failure(f"there is no storage in {found.config.storage.folder}", code=Exit.NOT_FOUND)
     check_access(found.config.storage.folder)
-    with site.store(found.config) as store:
+    with console.logged(least), site.store(at_once(found.config)) as store:
         yield store
+
+
+def at_once(config: Config) -> Config:
+    """For a command, which looks once and need not be told what changes after that."""
+    return replace(config, storage=replace(config.storage, watch="stat"))
 
 
 def begin(folder: Path) -> None:

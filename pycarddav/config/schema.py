@@ -10,6 +10,7 @@ from typing import get_args
 
 from ..auth.passwords import WEAK
 from ..protocol.context import Limits
+from ..store.filesystem import Retention
 from ..store.filesystem.watch import Choice
 from .values import (
     absolute,
@@ -92,6 +93,19 @@ class Storage:
         one_of(*get_args(Choice)),
         "How changes by other programs are noticed: inotify is told of them by the kernel, stat"
         " looks at every file (network shares need that), auto finds out which it takes.",
+    )
+    history_days: int = default(
+        f"{Retention.days}",
+        number,
+        "For how long a version is kept after it was replaced or deleted.",
+    )
+    history_versions: int = default(
+        f"{Retention.versions}", number, "How many of a card's last versions are kept longer."
+    )
+    history_size: int = default(
+        f"{Retention.size >> 30}G",
+        size,
+        "The most that is kept of each address book; the oldest versions go first.",
     )
 
 

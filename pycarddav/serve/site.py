@@ -13,7 +13,7 @@ from ..config.schema import Config
 from ..protocol.app import App
 from ..protocol.context import Limits
 from ..store import Store
-from ..store.filesystem import FilesystemStore
+from ..store.filesystem import FilesystemStore, Retention
 from ..store.filesystem.root import STATE
 from .proxy import Proxies
 from .sockets import listen
@@ -25,7 +25,9 @@ from .wsgi import Application, redirect
 @contextmanager
 def store(config: Config) -> Iterator[FilesystemStore]:
     """The storage, which is made when it is not there; Unavailable."""
-    opened = FilesystemStore(config.storage.folder, config.storage.watch)
+    chosen = config.storage
+    keep = Retention(chosen.history_days, chosen.history_versions, chosen.history_size)
+    opened = FilesystemStore(chosen.folder, chosen.watch, keep)
     try:
         yield opened
     finally:

@@ -10,6 +10,7 @@ from ...vcard import content
 from . import journal
 from .book import Book
 
+BEFORE = "before"
 _RESTORED = "restore"
 
 
@@ -18,7 +19,7 @@ class Version:
     """A card as it was from *since* on; *etag* is None where it was deleted.
 
     *number* grows with time within a book.  *since* is when the journal began for what was there
-    before it, whose *reason* is then "before".  *kept* says that the content can be had.
+    before it, whose *reason* is then BEFORE.  *kept* says that the content can be had.
     """
 
     number: int
@@ -43,7 +44,7 @@ def versions(book: Book, name: str | None = None) -> list[Version]:
     """All that is known of one card, or of all; the oldest first.  NotFound for an unknown card."""
     past = book.past()
     kept = book.history.etags() | {member.etag for member in book.trusted().members.values()}
-    before = journal.Cause(past.time, "before")
+    before = journal.Cause(past.time, BEFORE)
     began = [(past.seq, name, etag, before) for name, etag in past.members.items()]
     then = [(seq, change.name, change.etag, cause) for seq, change, cause in past.events]
     found = [
