@@ -293,6 +293,13 @@ def test_an_unknown_token_is_refused_with_its_precondition(people, token):
     assert (thunderbird.status, condition(thunderbird)) == (400, DAV.valid_sync_token)
 
 
+def test_the_token_of_another_book_is_unknown(people):
+    people("MKCOL", HOME + "work/")
+    people("PUT", HOME + "work/eve.vcf", vcard("eve", "Eve"))
+    response = people("REPORT", HOME + "work/", sync(people.sync()[1]))
+    assert (response.status, condition(response)) == (403, DAV.valid_sync_token)
+
+
 def test_a_book_made_anew_does_not_know_the_tokens_of_the_old_one(people):
     _, token = people.sync()
     people("DELETE", BOOK)
