@@ -3,7 +3,12 @@
 import pytest
 from conftest import BOOK, HOME, PREFIXED, condition, root, vcard
 
+from pycarddav.dav.errors import NeedPrivileges
 from pycarddav.dav.names import CARDDAV, DAV
+from pycarddav.model import Principal
+from pycarddav.protocol.context import Context
+from pycarddav.protocol.messages import Request
+from pycarddav.protocol.methods.post import add_member
 from pycarddav.store import etag
 
 ADA, BOB = vcard("ada", "Ada"), vcard("bob", "Bob")
@@ -69,6 +74,14 @@ def test_a_post_can_answer_with_the_card(client):
     response = client("POST", BOOK, ADA, prefer="return=representation")
     assert (response.status, response.body) == (201, ADA)
     assert ORIGIN + response.headers["Content-Location"] == response.headers["Location"]
+
+
+def test_who_may_not_bind_adds_nothing(client):
+    """Nobody can be given a book to read only, so far: the method is asked directly."""
+    book, request = client.app.store.book("alice", "friends"), Request("POST", BOOK, {}, ADA)
+    ctx = Context(request, Principal("mallory"), client.app.store, client.app.limits)
+    with pytest.raises(NeedPrivileges):
+        add_member(book, ctx)
 
 
 def test_a_location_is_below_the_base_path(client):

@@ -3,9 +3,14 @@
 import pytest
 from conftest import BOOK, HOME, PREFIXED, condition, found, root, vcard
 
+from pycarddav.dav import xml
+from pycarddav.dav.errors import NeedPrivileges
 from pycarddav.dav.names import CALDAV, CALENDARSERVER, CARDDAV, DAV
+from pycarddav.model import AddressBook, Entry, Principal, UnmappedBook, UnmappedCard
+from pycarddav.protocol.access import require
 
-PRINCIPAL, BOB, ROOT = "/.principals/alice/", "/.principals/bob/", "/.principals/root/"
+PRINCIPAL, BOB = "/.principals/alice/", "/.principals/bob/"
+FRIENDS = AddressBook("alice", "friends")
 EVERYWHERE = ["/", "/.principals/", PRINCIPAL, HOME, BOOK, BOOK + "ada.vcf"]
 
 
@@ -61,6 +66,7 @@ def test_an_owner_may_be_found_by_what_is_theirs(people):
     assert found(
         report(people, "principal-match", owner + "<D:prop><D:getetag/></D:prop>", HOME)
     ).keys() == {BOOK, BOOK + "ada.vcf"}
+    assert found(report(people, "principal-match", owner, BOOK)) == {BOOK + "ada.vcf": 200}
     unknown = "<D:principal-property><D:nope/></D:principal-property>"
     assert found(report(people, "principal-match", unknown, "/")) == {}
 
@@ -78,6 +84,27 @@ def test_the_user_is_found_among_the_principals(people, path, user):
 
 def test_a_principal_match_says_what_it_looks_for(people):
     assert report(people, "principal-match", "").status == 400
+
+
+@pytest.mark.parametrize(
+    ("privilege", "resource", "where"),
+    [
+        (DAV.bind, UnmappedCard(FRIENDS, "x"), BOOK),
+        (DAV.bind, UnmappedBook("alice", "x"), HOME),
+        (DAV.unbind, Entry(FRIENDS, "x", '"x"', 1, 0.0), BOOK),
+        (DAV.write_content, Entry(FRIENDS, "x", '"x"', 1, 0.0), BOOK + "x"),
+        (DAV.write_properties, FRIENDS, BOOK),
+    ],
+)
+def test_a_refusal_says_which_privilege_is_missing_where(privilege, resource, where):
+    """DAVx⁵ and Evolution take the user's edit back only when they are told (§7.1.1)."""
+    with pytest.raises(NeedPrivileges) as refusal:
+        require(privilege, Principal("mallory"), resource)
+    (element,) = xml.parse(refusal.value.body("/dav"))[0]
+    assert element.findtext(DAV.href) == "/dav" + where
+    assert [found[0].tag for found in element.iter(DAV.privilege)] == [privilege]
+    require(privilege, Principal("alice"), resource)
+    require(privilege, Principal("root", admin=True), resource)
 
 
 EMAIL = "<CS:email-address-set/>"

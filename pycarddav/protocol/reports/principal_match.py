@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 from ...dav.errors import BadRequest
 from ...dav.names import DAV
 from ...dav.xml import E
-from ...model import Home, PrincipalCollection, Resource, Root
+from ...model import AddressBook, Home, Principal, PrincipalCollection, Resource, Root
 from ..bodies import multistatus_response
 from ..context import Context
 from ..messages import Response
@@ -15,7 +15,7 @@ from ..registry import prop, report
 from ..tree import descendants, principals
 
 
-@report(DAV.principal_match, on=(Root, PrincipalCollection, Home))
+@report(DAV.principal_match, on=(Root, PrincipalCollection, Principal, Home, AddressBook))
 def principal_match(collection: Resource, body: Element, ctx: Context) -> Response:
     """Either the principals that are the user, or what has a property that names the user."""
     names = [found.tag for found in body.iterfind(f"{DAV.principal_property}/*")]
