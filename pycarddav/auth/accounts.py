@@ -1,6 +1,7 @@
 """Changing a file of users: one line at a time, the others stay byte for byte."""
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 from .files import edit
@@ -21,7 +22,7 @@ class UserExists(Exception):
 def users(path: Path) -> list[str]:
     """The users of the file, in its order; HtpasswdUnreadable."""
     try:
-        return [user for line in path.read_bytes().splitlines() if (user := _user(line))]
+        return [user for line in BytesIO(path.read_bytes()) if (user := _user(line))]
     except OSError as error:
         raise HtpasswdUnreadable(f"{path}: {error.strerror}") from error
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from io import BytesIO
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -19,6 +20,7 @@ T = TypeVar("T")
 
 MAX_SIZE = 16 * 2**20  # bytes of a file that is still believed to be the right one
 SETTLED = 2_000_000_000  # nanoseconds: no file system's clock ticks more slowly
+NOWHERE: tuple[int, ...] = ()  # where a file is that there is not
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Content(Generic[T]):
 
     value: T
     digest: bytes
-    seen: tuple[int, ...] = ()
-    settled: bool = False
+    seen: tuple[int, ...]
+    settled: bool
 
 
 class Followed(Generic[T]):
@@ -61,11 +63,13 @@ class Followed(Generic[T]):
         return self._content
 
     def _unchanged(self) -> bool:
-        content = self._content
         try:
-            return content.settled and _identity(os.stat(self._path)) == content.seen
+            seen = _identity(os.stat(self._path))
+        except FileNotFoundError:
+            seen = NOWHERE
         except OSError:
             return False  # reading it will say what is wrong
+        return self._content.settled and seen == self._content.seen
 
     def _complain(self, message: str) -> None:
         """Once, until it can be read again: this is called with every request."""
@@ -80,7 +84,7 @@ class Followed(Generic[T]):
         except FileNotFoundError:
             if self._missing is None:
                 raise
-            data, seen, settled = self._missing, (), False
+            data, seen, settled = self._missing, NOWHERE, True
         digest = blake2b(data, digest_size=32).digest()
         if old and old.digest == digest:
             return replace(old, seen=seen, settled=settled)
@@ -112,7 +116,7 @@ def edit(path: Path, change: Callable[[list[bytes]], list[bytes]], create: bool 
     """Replace the lines of a file by what *change* makes of them, atomically and durably."""
     path = Path(os.path.realpath(path))  # a symbolic link stays one
     with _locked(path, create) as held:
-        lines = path.read_bytes().splitlines(keepends=True)
+        lines = list(BytesIO(path.read_bytes()))
         if lines and not lines[-1].endswith(b"\n"):
             lines[-1] += b"\n"
         _write(path, b"".join(change(lines)), os.fstat(held))

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection, Mapping
 from hashlib import blake2b
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ def parse(data: bytes, accept: Collection[str]) -> tuple[dict[str, str], list[st
     """The hashes by user, and what is wrong with the lines that were skipped."""
     hashes: dict[str, str] = {}
     wrong = []
-    for number, raw in enumerate(data.split(b"\n"), 1):
+    for number, raw in enumerate(BytesIO(data), 1):
         try:
             line = read_line(raw)
             if line is None:
