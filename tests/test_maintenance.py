@@ -167,6 +167,10 @@ def test_a_book_comes_back_as_it_was_at_a_time_and_can_be_had_again(cli, phone, 
     assert cli("restore", "anna/contacts", "--at", "0m")[2] == "anna/contacts is as it was\n"
 
 
+def test_an_empty_book_is_as_it_was(cli, folder):
+    assert cli("restore", "anna/contacts", "--at", "0m")[::2] == (0, "anna/contacts is as it was\n")
+
+
 def test_a_book_that_was_deleted_comes_back(cli, phone, undo):
     phone(ada="Ada")
     before = phone.cards()
@@ -197,7 +201,7 @@ def test_what_is_lost_is_said(cli, phone, folder):
     ("words", "code", "message"),
     [
         (["anna/contacts"], 2, "as of when is anna/contacts to be restored?"),
-        (["anna/contacts", "--version", "1"], 2, "as of when is anna/contacts to be restored?"),
+        (["anna/contacts", "--version", "1"], 2, "anna/contacts is no card: --version is one of a"),
         (["anna/contacts", "--at", "yesterday"], 2, 'argument --at: "yesterday" is no time, such'),
         (["anna/contacts", "--at", "2000-01-01"], 3, "what is known of the book begins at 2"),
         (["anna/work"], 3, "there is no address book anna/work"),

@@ -27,6 +27,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     found = loaded(args)
+    if args.version is not None and references.depth(args.reference) != 3:
+        raise Failure(f"{args.reference} is no card: --version is one of a card", code=Exit.USAGE)
     with failures(), storage.opened(found) as store:
         if lost := references.lost(store, args.reference):
             _bring_back(args, store, lost)
@@ -75,7 +77,7 @@ def _book(args: Namespace, store: FilesystemStore, about: AddressBook) -> int:
     if not args.at:
         raise Failure(f"as of when is {args.reference} to be restored?", "--at TIME", Exit.USAGE)
     book = store.opened(about)
-    before = max(version.since for version in timeline.versions(book))
+    before = max((version.since for version in timeline.versions(book)), default=args.at)
     done = timeline.restore_book(book, args.at, references.author("restore"))
     return _report(args, done, ["--at", moments.written(before)])
 
