@@ -18,9 +18,9 @@ LAYERS = [
     "__main__",
 ]  # fmt: skip
 PROTOCOL = [
-    "registry", "messages", "cache", "compression", "context", "urls", "access", "tree",
-    "propfind", "prefer", "prerender", "members", "bodies", "properties", "reports", "methods",
-    "app",
+    "registry", "messages", "indexes", "cache", "compression", "context", "urls", "access", "tree",
+    "search", "propfind", "prefer", "prerender", "members", "bodies", "properties", "reports",
+    "methods", "app",
 ]  # fmt: skip
 PURE = ["dav", "vcard"]
 INPUT_AND_OUTPUT = {"os", "socket", "subprocess", "pathlib", "tempfile", "logging", "waitress"}

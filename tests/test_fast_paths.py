@@ -15,6 +15,8 @@ from pycarddav.model import AddressBook
 from pycarddav.protocol.app import App
 from pycarddav.protocol.cache import Cache, Caches
 from pycarddav.protocol.compression import LEAST
+from pycarddav.protocol.indexes import BookIndex
+from pycarddav.store import Store
 from pycarddav.store.memory import MemoryStore
 
 NAMES = ("ada.vcf", "grace & co.vcf", "jürgen.vcf")
@@ -24,6 +26,16 @@ ASKED += (DAV.current_user_principal, DAV.principal_collection_set, DAV.acl)
 LISTED = "".join(map(xml.E, ASKED))
 CARDS = LISTED + xml.E(CARDDAV.address_data)
 CARDS_IN_4 = LISTED + xml.E(CARDDAV.address_data, content_type="text/vcard", version="4.0")
+
+
+FILTERS = (
+    """<C:prop-filter name="FN"><C:text-match>gra</C:text-match></C:prop-filter>""",
+    """<C:prop-filter name="FN"><C:text-match>nowhere</C:text-match></C:prop-filter>""",
+    """<C:prop-filter name="UID"><C:is-not-defined/></C:prop-filter>""",
+    """<C:prop-filter name="NOTE"><C:text-match negate-condition="yes">x</C:text-match>
+       </C:prop-filter>""",
+    "",
+)
 
 
 def propfind(props: str) -> str:
@@ -60,18 +72,20 @@ def questions(first_token: str) -> list[tuple[str, str, dict[str, str]]]:
         ("REPORT", sync(first_token, CARDS), {}),
         ("REPORT", report("C:addressbook-multiget", CARDS, multiget), {}),
         ("REPORT", report("C:addressbook-multiget", CARDS_IN_4, multiget), {}),
+        *(
+            ("REPORT", report("C:addressbook-query", CARDS, f"<C:filter>{filter}</C:filter>"), {})
+            for filter in FILTERS
+        ),
     ]
 
 
-def with_caches(caches: Caches) -> Client:
-    client = Client(App(MemoryStore(), anyone, caches=caches))
-    client.app.store.save_book(AddressBook("alice", "friends"))
+def with_caches(budget: int | None = None, store: Store | None = None) -> Client:
+    """A client of a server whose caches have room for that much, or as much as they have."""
+    caches = Caches() if budget is None else Caches(*(Cache(budget) for _ in fields(Caches)))
+    client = Client(App(store or MemoryStore(), anyone, caches=caches))
+    if store is None:
+        client.app.store.save_book(AddressBook("alice", "friends"))
     return client
-
-
-def without_caches(client: Client) -> Client:
-    nothing = Caches(*(Cache(0) for _ in fields(Caches)))
-    return Client(App(client.app.store, anyone, caches=nothing))
 
 
 NOBODY = b"BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Nobody\r\nEND:VCARD\r\n"
@@ -99,16 +113,17 @@ def take(step: tuple[str, str, str], client: Client) -> None:
 @example([*product(["put"], NAMES, VALUES), ("rename", "", "Foes"), ("delete", NAMES[0], "")])
 @given(st.lists(STEPS, max_size=5))
 def test_what_is_remembered_is_what_would_be_answered(steps):
-    remembering = with_caches(Caches())
-    forgetful = without_caches(remembering)
-    _, token = remembering.sync()
+    forgetful = with_caches(0)
+    store = forgetful.app.store
+    remembering = [with_caches(store=store), with_caches(3000, store)]
+    _, token = forgetful.sync()
     for step in steps:
-        take(step, remembering)
+        take(step, forgetful)
         for user, (method, body, headers) in product(("alice", "root"), questions(token)):
             expected = replace(forgetful, user=user)(method, BOOK, body, **headers)
             assert expected.status == 207
-            for _ in range(2):  # the second time from memory
-                assert replace(remembering, user=user)(method, BOOK, body, **headers) == expected
+            for client in [*remembering, remembering[0]]:  # the second time from memory
+                assert replace(client, user=user)(method, BOOK, body, **headers) == expected
 
 
 def test_what_changed_while_it_was_read_is_not_remembered():
@@ -132,6 +147,40 @@ def test_a_card_that_stays_as_it_is_is_remembered_once(client, caches_are_on):
     client.put("grace.vcf", vcard("2", "Grace"))
     client.multiget(BOOK + "ada.vcf")
     assert client.app.caches.cards.size == size > 0
+
+
+class Watched(MemoryStore):
+    """Takes note of the cards that are read."""
+
+    def __init__(self):
+        super().__init__()
+        self.read = []
+
+    def cards(self, book, names=None):
+        for card in super().cards(book, names):
+            self.read.append(card.name)
+            yield card
+
+
+def test_a_query_reads_what_has_changed_and_what_can_match(caches_are_on):
+    store = Watched()
+    store.save_book(AddressBook("alice", "friends"))
+    client = with_caches(store=store)
+    for name in ("ada", "grace", "jürgen"):
+        client.put(f"{name}.vcf", vcard(name, name.title()))
+    client.query(f"<C:filter>{FILTERS[0]}</C:filter>")
+    assert store.read == ["ada.vcf", "grace.vcf", "jürgen.vcf", "grace.vcf"]
+    client.put("ada.vcf", vcard("ada", "Graham"))
+    store.read.clear()
+    client.query(f"<C:filter>{FILTERS[0]}</C:filter>")
+    assert store.read == ["ada.vcf", "ada.vcf", "grace.vcf"]
+
+
+def test_an_index_that_would_be_too_large_is_none(client):
+    client.put("ada.vcf", vcard("1", "Ada"))
+    book = client.app.store.book("alice", "friends")
+    assert BookIndex(10_000).at(book, client.app.store) is not None
+    assert BookIndex(100).at(book, client.app.store) is None
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ..dav.xml import XML
+from .indexes import BookIndex
 from .messages import Response
 
 Value = TypeVar("Value")
@@ -54,5 +55,6 @@ class Caches:
     """One of each kind.  Whatever is in them can be made again: nothing but the clock notices."""
 
     responses: Cache[Response] = field(default_factory=budget(24 * MEBIBYTE))
+    indexes: Cache[BookIndex] = field(default_factory=budget(32 * MEBIBYTE))
     cards: Cache[XML] = field(default_factory=budget(8 * MEBIBYTE))
     kinds: Cache[int] = field(default_factory=budget(1000))  # each is one

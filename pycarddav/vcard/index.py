@@ -20,6 +20,7 @@ NAMES += ("KIND", "X-ADDRESSBOOKSERVER-KIND")
 _LONGEST = 1_000  # octets of one property in one card; longer ones can always match
 _BEFORE = b"\xff"  # each value; never part of UTF-8
 _MIN_DEAD = 64  # rows, before packing is worth it
+_ROW = 200 + 4 * len(NAMES)  # octets: its name among the names and rows, an end in each column
 
 Rows = set[int]
 
@@ -70,6 +71,12 @@ class Index:
         self._columns = {name: _Column() for name in NAMES}
         for name, vcard in cards:
             self.put(name, vcard)
+
+    @property
+    def size(self) -> int:
+        """Octets of memory, about."""
+        rows = len(self._names)
+        return rows * _ROW + sum(len(column.text) for column in self._columns.values())
 
     def put(self, name: str, vcard: VCard) -> None:
         """Add a card, or replace it."""

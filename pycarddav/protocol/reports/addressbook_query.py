@@ -9,44 +9,43 @@ from ...dav.headers import depth
 from ...dav.names import CARDDAV
 from ...dav.xml import XML
 from ...model import AddressBook, Card, Entry, Home, Resource
-from ...vcard import content, query
+from ...vcard import query
 from ..bodies import multistatus_response
 from ..context import Context
 from ..messages import Response
 from ..propfind import PropFind, requested
 from ..registry import report
+from ..search import matches, matching
 
 
 @report(CARDDAV.addressbook_query, on=AddressBook)
 def query_book(book: AddressBook, body: Element, ctx: Context) -> Response:
     """Depth 0 is the book itself, which is no card; without Depth the cards are meant."""
-    return _query(book, iter(()) if _depth(ctx) == "0" else ctx.store.cards(book), body, ctx)
+    return _query(book, [] if _depth(ctx) == "0" else [book], body, ctx)
 
 
 @report(CARDDAV.addressbook_query, on=Entry)
 def query_card(entry: Entry, body: Element, ctx: Context) -> Response:
-    return _query(entry, ctx.store.cards(entry.book, [entry.name]), body, ctx)
+    wants = query.parse(body.find(CARDDAV.filter))
+    cards = (card for card in ctx.store.cards(entry.book, [entry.name]) if matches(wants, card))
+    return _response(entry, cards, body, ctx)
 
 
 @report(CARDDAV.addressbook_query, on=Home)
 def query_home(home: Home, body: Element, ctx: Context) -> Response:
     """The cards of all books, when asked for Depth infinity (§8.2)."""
-    books = ctx.store.books(home.owner) if _depth(ctx) == "infinity" else []
-    return _query(home, (card for book in books for card in ctx.store.cards(book)), body, ctx)
+    return _query(home, ctx.store.books(home.owner) if _depth(ctx) == "infinity" else [], body, ctx)
 
 
-def _query(resource: Resource, scope: Iterator[Card], body: Element, ctx: Context) -> Response:
-    wanted, limit = requested(body, ctx), _limit(body, ctx)
+def _query(resource: Resource, books: list[AddressBook], body: Element, ctx: Context) -> Response:
     wants = query.parse(body.find(CARDDAV.filter))
-    matching = (card for card in scope if not wants.props or _matches(wants, card))
-    return multistatus_response(_answers(resource, matching, wanted, limit, ctx))
+    cards = (card for book in books for card in matching(book, wants, ctx))
+    return _response(resource, cards, body, ctx)
 
 
-def _matches(wants: query.Filter, card: Card) -> bool:
-    try:
-        return wants.matches(content.parse(card.data, wants.names))
-    except content.Unreadable:  # a file that somebody put there; it must not hide the others
-        return False
+def _response(resource: Resource, cards: Iterator[Card], body: Element, ctx: Context) -> Response:
+    wanted, limit = requested(body, ctx), _limit(body, ctx)
+    return multistatus_response(_answers(resource, cards, wanted, limit, ctx))
 
 
 def _answers(

@@ -1,0 +1,58 @@
+"""The cards that a filter matches (RFC 6352 §8.6)."""
+
+from collections.abc import Callable, Collection, Iterator
+from functools import wraps
+
+from ..model import AddressBook, Card
+from ..vcard import content
+from ..vcard.query import Filter
+from .context import Context
+from .indexes import BookIndex
+
+Search = Callable[[AddressBook, Filter, Context, Collection[str] | None], Iterator[Card]]
+
+
+def indexed(search: Search) -> Callable[[AddressBook, Filter, Context], Iterator[Card]]:
+    """Look only at the cards that can match, as far as an index of the book can tell.
+
+    Let that be all of them, and nothing but the clock notices.
+    """
+
+    @wraps(search)
+    def searched(book: AddressBook, wants: Filter, ctx: Context) -> Iterator[Card]:
+        return search(book, wants, ctx, _candidates(book, wants, ctx))
+
+    return searched
+
+
+@indexed
+def matching(
+    book: AddressBook, wants: Filter, ctx: Context, names: Collection[str] | None
+) -> Iterator[Card]:
+    """The cards of a book, out of *names* if that is not None, that the filter matches."""
+    return (card for card in ctx.store.cards(book, names) if matches(wants, card))
+
+
+def matches(wants: Filter, card: Card) -> bool:
+    """Whether the filter matches a card.  A file that is none must not hide the others."""
+    if not wants.props:
+        return True
+    try:
+        return wants.matches(content.parse(card.data, wants.names))
+    except content.Unreadable:
+        return False
+
+
+def _candidates(book: AddressBook, wants: Filter, ctx: Context) -> list[str] | None:
+    """The names of the cards that can match, in order; None for all."""
+    indexes = ctx.caches.indexes
+    kept = indexes.get(book.path)
+    if kept is None:
+        kept = BookIndex(indexes.budget)
+        indexes.put(book.path, kept, 1)
+        if indexes.get(book.path) is None:  # nothing is remembered here
+            return None
+    index = kept.at(book, ctx.store) if wants.props else None
+    found = index.candidates(wants) if index else None
+    indexes.put(book.path, kept, index.size if index else 1)
+    return None if found is None else sorted(found)
