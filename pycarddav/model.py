@@ -24,7 +24,7 @@ def encode(name: str) -> str:
 
 @dataclass(frozen=True)
 class Principal:
-    """Who somebody is (RFC 3744 §2): the resource, and the one who asks.
+    """Who somebody is (RFC 3744 §2): the one who asks, and the resource, which has properties.
 
     Who asks may have logged in with less than they are: to read only, or to reach only the books
     of these names.
@@ -34,6 +34,8 @@ class Principal:
     admin: bool = False
     read_only: bool = False
     books: tuple[str, ...] | None = None
+    displayname: str | None = None
+    dead: "Dead" = ()
 
     @property
     def path(self) -> str:
@@ -75,6 +77,11 @@ class Home:
     @cached_property
     def path(self) -> str:
         return f"/{encode(self.owner)}/"
+
+    @property
+    def principal(self) -> Principal:
+        """Whose it is: their properties are those of the home."""
+        return Principal(self.owner, displayname=self.displayname, dead=self.dead)
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,19 @@ class LengthRequired(Error):
     status = 411
 
 
+class TokenMismatch(Error):
+    """The lock that a token names is not one of this resource."""
+
+    status = 409
+    condition = DAV.lock_token_matches_request_uri
+
+
+class RefreshMismatch(TokenMismatch):
+    """The same where the token is a condition (RFC 4918 §9.10.6)."""
+
+    status = 412
+
+
 class BodyTooLarge(Error):
     status = 413
 
@@ -122,6 +135,26 @@ class RangeNotSatisfiable(Error):
         return {"Content-Range": f"bytes */{self.size}"}
 
 
+class Locked(Error):
+    """A lock forbids it, and its token was not submitted (RFC 4918 §7.5)."""
+
+    status = 423
+    condition = DAV.lock_token_submitted
+
+    def __init__(self, root: str) -> None:
+        super().__init__(f"{root} is locked")
+        self.root = root
+
+    def details(self, base: str) -> tuple[XML, ...]:
+        return (E(DAV.href, base + self.root),)
+
+
+class LockConflict(Locked):
+    """There is a lock already that this one cannot stand beside (RFC 4918 §6.2)."""
+
+    condition = DAV.no_conflicting_lock
+
+
 class TooManyRequests(Error):
     """Too many wrong passwords (RFC 6585 §4): *seconds* have to pass before the next try."""
 
@@ -133,6 +166,12 @@ class TooManyRequests(Error):
 
     def headers(self) -> dict[str, str]:
         return {"Retry-After": str(self.seconds)}
+
+
+class BadGateway(Error):
+    """The destination is on another server (RFC 4918 §9.8.5)."""
+
+    status = 502
 
 
 class Unavailable(Error):
@@ -161,6 +200,10 @@ class TooManyMatches(Error):
 
     status = 507
     condition = DAV.number_of_matches_within_limits
+
+
+class QuotaExceeded(InsufficientStorage):
+    condition = DAV.quota_not_exceeded
 
 
 class ReportNotSupported(Error):

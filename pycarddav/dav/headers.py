@@ -15,18 +15,23 @@ _ENTITY_TAG = re.compile(r'(?:W/)?\\?"([^"\\]*)\\?"|([^\s,"]+)')
 _SUFFIX = re.compile(r"[-;]gzip$")  # put there by compressing proxies
 
 
+# Alternatives, each of (entity tag, whether it has to be the current one).
+Demands = tuple[tuple[tuple[str, bool], ...], ...]
+
+
 @dataclass(frozen=True)
 class Condition:
     """What must be true of the target for a request to be carried out (RFC 9110 §13.1).
 
-    An *etag* of None is that of no resource; without *modified* (seconds since the epoch) dates
-    say nothing.
+    *demands* is what an If header (RFC 4918 §10.4) says of the target's etag.  An *etag* of None is
+    that of no resource; without *modified* (seconds since the epoch) dates say nothing.
     """
 
     if_match: str | None = None
     if_none_match: str | None = None
     if_modified_since: int | None = None
     if_unmodified_since: int | None = None
+    demands: Demands | None = None
 
     def holds(self, etag: str | None, modified: float | None = None) -> bool:
         """Whether a change of the resource may go ahead."""
@@ -35,6 +40,11 @@ class Condition:
 
     def allows(self, etag: str | None, modified: float | None = None) -> bool:
         """Whether the resource is still the one that the client means (§13.2.2, steps 1 and 2)."""
+        if self.demands is not None and not any(
+            all(names(tag, etag) is wanted for tag, wanted in alternative)
+            for alternative in self.demands
+        ):
+            return False
         if self.if_match is not None:
             return matches(self.if_match, etag)
         since = self.if_unmodified_since
@@ -53,9 +63,12 @@ ANYTHING = Condition()
 
 def matches(header: str, etag: str | None) -> bool:
     """Whether a list of entity tags, or ``*``, names *etag* (None: there is no resource)."""
-    if etag is None:
-        return False
-    return header.strip() == "*" or etag.strip('"') in entity_tags(header)
+    return names(header, etag) or (header.strip() == "*" and etag is not None)
+
+
+def names(header: str, etag: str | None) -> bool:
+    """Whether a list of entity tags names *etag*."""
+    return etag is not None and etag.strip('"') in entity_tags(header)
 
 
 def entity_tags(header: str) -> list[str]:

@@ -17,6 +17,7 @@ PREFIXES = {namespace.uri: namespace.prefix for namespace in NAMESPACES}
 DECLARATIONS = "".join(f' xmlns:{ns.prefix}="{ns.uri}"' for ns in NAMESPACES)
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 XMLNS_NAMESPACE = "http://www.w3.org/2000/xmlns/"  # no element may be in it
+LANGUAGE = f"{{{XML_NAMESPACE}}}lang"
 
 MAX_DEPTH = 64
 MAX_ELEMENTS = 200_000  # an addressbook-multiget of a whole book has one element per card
@@ -32,6 +33,12 @@ class Forbidden(ValueError):
 
 class XML(str):
     """Markup, already escaped.  A plain ``str`` is text, and gets escaped."""
+
+    __slots__ = ()
+
+
+class Whole(XML):
+    """The whole element of a property, where more than its content is known: its xml:lang."""
 
     __slots__ = ()
 
@@ -125,16 +132,10 @@ def document(name: str, *fragments: str) -> bytes:
     return f'<?xml version="1.0" encoding="utf-8"?>\n<{tag}{DECLARATIONS}>{inner}</{tag}>'.encode()
 
 
-def fragment(element: Element, language: str | None = None) -> XML:
-    """*element*, as a client sent it, as a fragment: names, attributes, text and order kept.
-
-    *language* is the xml:lang in scope where the element stood (RFC 4918 §4.3).
-    """
-    attributes = dict(element.attrib)
-    if language is not None:
-        attributes.setdefault(f"{{{XML_NAMESPACE}}}lang", language)
+def fragment(element: Element) -> XML:
+    """*element*, as a client sent it, as a fragment: names, attributes, text and order kept."""
     opening, closing = _tags(element.tag)
-    attrs = "".join(_attribute(n, *item) for n, item in enumerate(attributes.items()))
+    attrs = "".join(_attribute(n, *item) for n, item in enumerate(element.items()))
     children = "".join(fragment(child) + escape(child.tail or "") for child in element)
     return XML(f"<{opening}{attrs}>{escape(element.text or '')}{children}</{closing}>")
 

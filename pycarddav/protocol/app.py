@@ -8,11 +8,12 @@ from ..dav.errors import Error, MethodNotAllowed, NotFound, Unauthorized
 from ..model import AddressBook, Home, Principal, Resource, Unmapped
 from ..store import Store
 from . import methods, properties, reports
-from .access import require, see
+from .access import see
 from .bodies import XML_TYPE
 from .cache import Caches
 from .compression import negotiated
 from .context import Context, Limits
+from .guards import guarded
 from .messages import Request, Response
 from .registry import method
 from .urls import resolve
@@ -58,9 +59,8 @@ class App:
         action = method.find(request.method, type(resource))
         if action is None:
             raise self.refusal(resource)
-        require(action.needs, principal, resource)
         ctx = Context(request, principal, self.store, self.limits, self.base, self.caches)
-        response: Response = action.run(resource, ctx)
+        response = guarded(action, resource, ctx)
         return replace(negotiated(response, request), user=principal.name)
 
     def welcome(self, principal: Principal) -> None:

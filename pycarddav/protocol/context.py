@@ -1,9 +1,11 @@
 """What a registered function may know besides its resource."""
 
+import time
 from dataclasses import dataclass, field
 
 from ..dav.errors import BadRequest
-from ..model import Author, Principal, Resource, Unmapped
+from ..dav.headers import ANYTHING, Condition
+from ..model import Author, Lock, Principal, Resource, Unmapped
 from ..store import Store
 from .cache import Caches
 from .messages import Request
@@ -16,6 +18,10 @@ class Limits:
     max_resource_size: int = 10 * 2**20  # octets of one card; photos of 5 MB and more are real
     max_body_size: int = 32 * 2**20  # octets of a request's body
     max_results: int = 100_000  # responses to one query, or members to one sync
+    quota: int = 0  # octets of all cards in one home; 0 is no limit
+    max_properties_size: int = 2**16  # characters of what a client attaches to one resource
+    max_locks: int = 1000  # in one home
+    max_lock_seconds: int = 24 * 3600  # that a lock lasts if its client does not refresh it
     max_head_size: int = 32 * 2**10  # octets of a request's line and header
     max_connections: int = 512
     idle_seconds: int = 75  # between two requests; nginx keeps its connections for 60
@@ -34,7 +40,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Context:
-    """One request being served: who asks, on which store, within which limits."""
+    """One request being served: who asks, on which store, within which limits.
+
+    *condition* is what the request says of its target; who changes it passes that to the store.
+    """
 
     request: Request
     principal: Principal
@@ -42,12 +51,23 @@ class Context:
     limits: Limits
     base: str = ""  # the path prefix under which the server is reached
     caches: Caches = field(default_factory=Caches)
+    condition: Condition = ANYTHING
 
     def href(self, resource: Resource | Unmapped) -> str:
         """Where the client finds *resource*: one spelling in every response."""
         return self.base + resource.path
 
+    def locks(self, owner: str | None) -> tuple[Lock, ...]:
+        """The locks in force in somebody's home."""
+        return in_force(self.store.locks(owner)) if owner else ()
+
     @property
     def author(self) -> Author:
         """Who is to blame for a change that this request makes."""
         return Author(self.principal.name, self.request.header("user-agent", "") or "")
+
+
+def in_force(locks: tuple[Lock, ...]) -> tuple[Lock, ...]:
+    """Those that have not expired."""
+    now = time.time()
+    return tuple(lock for lock in locks if lock.expires > now)

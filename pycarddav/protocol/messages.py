@@ -3,8 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import overload
 
-from ..dav.headers import Condition, accepted, seconds
+from ..dav import if_header
+from ..dav.errors import BadRequest
+from ..dav.headers import Condition, Depth, accepted, depth, seconds
+from ..dav.if_header import If
 from ..dav.preferences import NOROOT, preferences
 
 
@@ -23,9 +27,22 @@ class Request:
     remote: str = ""
     origin: str = ""
 
+    @overload
+    def header(self, name: str) -> str | None: ...
+
+    @overload
+    def header(self, name: str, default: str) -> str: ...
+
     def header(self, name: str, default: str | None = None) -> str | None:
         """A header's value; *default* where it is absent or empty (KDE sends empty ones)."""
         return self.headers.get(name) or default
+
+    def depth(self, default: Depth) -> Depth:
+        """The Depth header (RFC 4918 §10.2).  BadRequest."""
+        try:
+            return depth(self.header("depth"), default)
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
 
     @property
     def condition(self) -> Condition:
@@ -47,6 +64,15 @@ class Request:
         """What the client would like, as in ``return=minimal``."""
         said = preferences(self.header("prefer"), self.header("brief"))
         return said - {NOROOT} if self.header("depth") == "0" else said  # RFC 8144 §3
+
+    @cached_property
+    def if_header(self) -> If | None:
+        """The If header (RFC 4918 §10.4).  BadRequest."""
+        header = self.header("if")
+        try:
+            return if_header.parse(header) if header else None
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import TypeVar
 
 from ..dav.errors import InvalidAddressData, PreconditionFailed
+from ..dav.headers import ANYTHING
 from ..dav.preferences import REPRESENTATION, STRICT
 from ..model import Entry, Resource, Unmapped
 from ..vcard import content, validate
@@ -70,7 +71,8 @@ def _with_card(response: Response, ctx: Context) -> Response:
     if show is None or not isinstance(card, Entry):  # deleted in the meantime
         return response
     accept = {"accept": ctx.request.header("accept") or "*/*"}
-    shown: Response = show.run(card, replace(ctx, request=Request("GET", path, accept)))
+    get = replace(ctx, request=Request("GET", path, accept), condition=ANYTHING)
+    shown: Response = show.run(card, get)
     headers = {**response.headers, **shown.headers, "Content-Location": ctx.href(card)}
     status = 200 if response.status == 204 else response.status
     return Response(status, headers, shown.body)

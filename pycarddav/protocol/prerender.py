@@ -1,8 +1,9 @@
 """Remember what has been answered about a book and its cards, for as long as they stay as they are.
 
 Delete a decorator of this module, and nothing but the clock notices.  What is answered depends on
-the book (whose token changes with every card), on what is wanted of it, on who asks, under which
-name of the server, on the limits, and on nothing else.
+the book (whose token changes with every card, and whose revision with the properties of one), on
+what is wanted of it, on who asks, under which name of the server, on the limits, and on nothing
+else where nothing is locked; where something is, the time that is left is another every second.
 """
 
 import sys
@@ -31,6 +32,8 @@ def prerendered(render: Render[P]) -> Render[P]:
     def remembered(
         book: AddressBook, wanted: PropFind, ctx: Context, /, *args: P.args, **kwargs: P.kwargs
     ) -> Response:
+        if ctx.locks(book.owner):
+            return render(book, wanted, ctx, *args, **kwargs)
         gzip = ctx.request.takes_gzip
         key = render, gzip, book, wanted, _asks(ctx), args, tuple(kwargs.items())
         kept = ctx.caches.responses
@@ -71,7 +74,7 @@ def card_by_card(answer: Answer) -> Answer:
     def remembered(
         book: AddressBook, wanted: PropFind, ctx: Context, names: Collection[str] | None = None
     ) -> Answered:
-        if not wanted.wants_content:
+        if not wanted.wants_content or ctx.locks(book.owner):
             return answer(book, wanted, ctx, names)
         return _recalled(answer, book, wanted, ctx, names)
 

@@ -12,7 +12,7 @@ from ..dav import multistatus
 from ..dav.errors import BadRequest, Error, NoConversion
 from ..dav.names import CARDDAV, DAV
 from ..dav.preferences import MINIMAL
-from ..dav.xml import XML, E
+from ..dav.xml import XML, E, Whole
 from ..model import Dead, Resource
 from .context import Context
 from .registry import prop
@@ -100,7 +100,7 @@ class PropFind:
                 if value is None:
                     found[404].append(E(name))
                 else:
-                    found[200].append(E(name, value))
+                    found[200].append(value if isinstance(value, Whole) else E(name, value))
             except NoConversion:
                 raise
             except Error as error:

@@ -14,7 +14,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass
 class Property:
-    """A live property (RFC 4918 §4): ``get(resource, ctx)`` is its value, None for 404.
+    """A live property (RFC 4918 §4): ``get(resource, ctx)`` is its value, None for 404, or Whole.
 
     ``set(resource, element)`` is the resource as it is after the property was set, or removed for
     None; without it the property is protected.  Where the element that asks for the property says
@@ -39,11 +39,18 @@ class Report:
 
 @dataclass
 class Method:
-    """An HTTP method: ``run(resource, ctx)`` is a Response; *needs* is the privilege it takes."""
+    """An HTTP method: ``run(resource, ctx)`` is a Response; *needs* is the privilege it takes.
+
+    What changes something *heeds_locks*, unless it knows better (LOCK).  Conditional headers are
+    judged before it runs, unless it *judges* them by itself (where the store judges them when it
+    makes the change, or the answer is a 304), or they mean nothing to it.
+    """
 
     name: str
     run: Callable[..., Any]
     needs: str | None = None
+    heeds_locks: bool = True
+    judges: bool = False
 
 
 Item = TypeVar("Item", bound=Property | Report | Method)

@@ -13,8 +13,7 @@ def children(resource: Resource, ctx: Context) -> Iterator[Resource]:
     match resource:
         case Root():
             yield PrincipalCollection()
-            homes = (ctx.store.home(principal.name) for principal in principals(resource, ctx))
-            yield from (home for home in homes if home)
+            yield from _homes(ctx)
         case PrincipalCollection():
             yield from principals(resource, ctx)
         case Home():
@@ -33,5 +32,12 @@ def descendants(resource: Resource, ctx: Context) -> Iterator[Resource]:
 def principals(resource: Resource, ctx: Context) -> Iterator[Principal]:
     """The principals among the members of a collection, at any depth."""
     if isinstance(resource, Root | PrincipalCollection):
-        everyone = map(Principal, ctx.store.owners())
-        yield from (one for one in everyone if DAV.read in privileges(ctx.principal, one))
+        yield from (home.principal for home in _homes(ctx))
+
+
+def _homes(ctx: Context) -> Iterator[Home]:
+    """Those that the one who asks may see."""
+    for owner in ctx.store.owners():
+        visible = DAV.read in privileges(ctx.principal, Principal(owner))
+        if visible and (home := ctx.store.home(owner)):
+            yield home

@@ -5,9 +5,9 @@ segment is decoded once, as UTF-8.
 """
 
 import re
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
-from ..dav.errors import BadRequest, Conflict, Error, Forbidden, NotFound
+from ..dav.errors import BadGateway, BadRequest, Conflict, Error, Forbidden, NotFound
 from ..model import (
     PRINCIPALS,
     Entry,
@@ -38,8 +38,8 @@ def resolve(path: str, store: Store) -> Resource | Unmapped:
             return Root()
         case [name] if name == PRINCIPALS:
             return PrincipalCollection()
-        case [first, name] if first == PRINCIPALS and store.home(name):
-            return Principal(name)
+        case [first, name] if first == PRINCIPALS and (home := store.home(name)):
+            return home.principal
         case [first, *_] if first.startswith("."):
             raise NotFound("there is nothing here")
         case [owner]:
@@ -94,6 +94,30 @@ def path_of(href: str, base: str) -> str:
     if not path.startswith(base + "/"):
         raise BadRequest(f"not a path of this server: {href[:200]}")
     return path.removeprefix(base)
+
+
+def local(uri: str, origin: str, base: str) -> str:
+    """The path of a URI in a header (RFC 4918 §8.3, §10.3), absolute or only a path, below *base*.
+
+    BadRequest; BadGateway when it is one of another server.  The scheme is not compared: a proxy
+    that does TLS does not always say so.
+    """
+    try:
+        parts = urlsplit(uri.strip())
+        if parts.netloc and _host(parts) != _host(urlsplit(origin)):
+            raise BadGateway(f"{parts.netloc[:200]} is another server")
+    except ValueError as error:  # a port that is none, half an IPv6 address
+        raise BadRequest(f"not a URI: {error}") from None
+    if not parts.path.startswith("/") or parts.fragment:
+        raise BadRequest("neither a URI nor an absolute path")
+    if not parts.path.startswith(base + "/"):
+        raise BadGateway(f"this server is at {base}/")
+    return parts.path.removeprefix(base)
+
+
+def _host(parts: SplitResult) -> tuple[str | None, int | None]:
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.hostname, None if parts.port == default else parts.port
 
 
 def place(href: str, base: str) -> Place | None:

@@ -1,11 +1,26 @@
 """The HTTP methods, one module each: ``(resource, ctx) -> Response``."""
 
-from . import delete, front_page, get, mkcol, options, post, propfind, proppatch, put, report
+from . import (
+    copymove,
+    delete,
+    front_page,
+    get,
+    lock,
+    mkcol,
+    options,
+    post,
+    propfind,
+    proppatch,
+    put,
+    report,
+)
 
 __all__ = [
+    "copymove",
     "delete",
     "front_page",
     "get",
+    "lock",
     "mkcol",
     "options",
     "post",

@@ -32,7 +32,7 @@ the same over CardDAV.</p>
 """
 
 
-@method("GET", "HEAD", on=Root, needs=DAV.read)
+@method("GET", "HEAD", on=Root, needs=DAV.read, judges=True)
 def front_page(root: Root, ctx: Context) -> Response:
     books = "\n".join(_item(book, ctx) for book in ctx.store.books(ctx.principal.name))
     page = PAGE.format(

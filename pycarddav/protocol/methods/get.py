@@ -13,10 +13,10 @@ from ..messages import Request, Response
 from ..registry import method
 
 
-@method("GET", "HEAD", on=Entry, needs=DAV.read)
+@method("GET", "HEAD", on=Entry, needs=DAV.read, judges=True)
 def get(entry: Entry, ctx: Context) -> Response:
     """The stored octets, unless Accept asks for another form.  The etag is that of the resource."""
-    condition = ctx.request.condition
+    condition = ctx.condition
     if not condition.allows(entry.etag, entry.modified):
         raise PreconditionFailed("the card is not as you think", entry.etag)
     if condition.is_known(entry.etag, entry.modified):
@@ -51,14 +51,14 @@ def _part(request: Request, etag: str, size: int) -> range | None:
     return part
 
 
-@method("GET", "HEAD", on=AddressBook, needs=DAV.read)
+@method("GET", "HEAD", on=AddressBook, needs=DAV.read, judges=True)
 def export(book: AddressBook, ctx: Context) -> Response:
     """All its cards, as they are stored, in one file that every address book can import.
 
     The etag is weak: a card that changes while the file is on its way may be in it or not.
     """
     etag = f'"{book.token}"'
-    if ctx.request.condition.is_known(etag, float("inf")):
+    if ctx.condition.is_known(etag, float("inf")):
         return Response(304, {"ETag": f"W/{etag}"})
     cards = ctx.store.cards(book)
     first = next(cards, None)  # before the answer begins: what cannot be read is an error

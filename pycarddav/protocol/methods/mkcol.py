@@ -27,7 +27,8 @@ def mkcol(unmapped: UnmappedBook, ctx: Context) -> Response:
         changes = proppatch.parse(body)
         if refused := _refused(changes):
             return _refusal(changes, refused)
-        book = proppatch.apply(book, [item for item in changes if item[0] != DAV.resourcetype])
+        changes = [item for item in changes if item[0] != DAV.resourcetype]
+        book = proppatch.apply(book, changes, ctx.limits)
     ctx.store.save_book(book)
     return Response(201)
 
@@ -48,7 +49,7 @@ def _refused(changes: list[proppatch.Change]) -> dict[str, str]:
     """Name -> the precondition that it breaks."""
     protected = proppatch.protected(changes, AddressBook) - {DAV.resourcetype}
     refused = dict.fromkeys(sorted(protected), ProtectedProperty.condition or "")
-    types = [value[0] for name, value in changes if name == DAV.resourcetype and value]
+    types = [value for name, value in changes if name == DAV.resourcetype and value is not None]
     wanted = {part.tag for found in types for part in found}
     if wanted - {DAV.collection, CARDDAV.addressbook} or (types and DAV.collection not in wanted):
         refused[DAV.resourcetype] = InvalidResourceType.condition or ""

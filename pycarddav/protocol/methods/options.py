@@ -7,10 +7,10 @@ from ..messages import Response
 from ..registry import method
 
 # DAVx⁵ gives an account up when "addressbook" is missing on the principal.
-COMPLIANCE = "1, 3, access-control, addressbook, extended-mkcol"
+COMPLIANCE = "1, 2, 3, access-control, addressbook, extended-mkcol"
 
 
-@method("OPTIONS", on=object, needs=DAV.read)
+@method("OPTIONS", on=object, needs=DAV.read, judges=True)
 def options(resource: Resource | Unmapped, ctx: Context) -> Response:
     """200 and not 204, on which Thunderbird has been seen to fail."""
     allowed = ", ".join(item.name for item in method.on(type(resource)))

@@ -6,19 +6,22 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from ...dav.errors import PreconditionFailed
+from ...dav.headers import Condition
 from ...dav.names import DAV
 from ...model import AddressBook, UnmappedCard
-from ..access import require
 from ..context import Context
+from ..guards import permit
 from ..messages import Response
 from ..registry import method
 from .put import put
+
+NEW = Condition(if_none_match="*")
 
 # A Slug (RFC 5023 §9.7) that is a good name in a URL and on every file system.
 _SLUG = re.compile(r"(?!\.)([\w@+=.-]{1,80}?)(\.vcf)?")
 
 
-@method("POST", on=AddressBook, needs=DAV.read)
+@method("POST", on=AddressBook, needs=DAV.read, judges=True)
 def add_member(book: AddressBook, ctx: Context) -> Response:
     """201 with the Location of the card: named by its Slug if that is to be had."""
     slug = _SLUG.fullmatch(unquote(ctx.request.header("slug", "") or ""))
@@ -31,9 +34,8 @@ def add_member(book: AddressBook, ctx: Context) -> Response:
 
 
 def _add(target: UnmappedCard, ctx: Context) -> Response:
-    require(DAV.bind, ctx.principal, target)
-    anew = {**ctx.request.headers, "if-none-match": "*", "if-match": ""}
-    request = replace(ctx.request, method="PUT", path=target.path, headers=anew)
-    response = put(target, replace(ctx, request=request))
+    permit(DAV.bind, target, ctx)
+    request = replace(ctx.request, method="PUT", path=target.path)
+    response = put(target, replace(ctx, request=request, condition=NEW))
     location = ctx.request.origin + ctx.href(target)
     return replace(response, headers={**response.headers, "Location": location})

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ...dav.errors import BadRequest, InfiniteDepth
-from ...dav.headers import Depth, depth
+from ...dav.errors import InfiniteDepth
 from ...dav.names import DAV
 from ...dav.preferences import MINIMAL, NOROOT
 from ...dav.xml import XML
@@ -29,12 +28,17 @@ from ..tree import children
 from .options import COMPLIANCE
 
 
-@method("PROPFIND", on=(Root, PrincipalCollection, Principal, Home, AddressBook), needs=DAV.read)
+@method(
+    "PROPFIND",
+    on=(Root, PrincipalCollection, Principal, Home, AddressBook),
+    needs=DAV.read,
+    judges=True,
+)
 @honours(MINIMAL, NOROOT)
 def propfind_collection(collection: Collection, ctx: Context) -> Response:
     """Without Depth one level is meant: KDE and people with curl leave it out."""
     wanted = requested(element(ctx.request, DAV.propfind), ctx)
-    level = _depth(ctx, "1")
+    level = ctx.request.depth("1")
     if level == "infinity":
         raise InfiniteDepth("Depth is 0 or 1 here")
     itself = XML() if NOROOT in ctx.request.preferences else wanted.answer(collection, ctx)
@@ -46,12 +50,12 @@ def propfind_collection(collection: Collection, ctx: Context) -> Response:
     return _answer([itself, *inside])
 
 
-@method("PROPFIND", on=Entry, needs=DAV.read)
+@method("PROPFIND", on=Entry, needs=DAV.read, judges=True)
 @honours(MINIMAL)
 def propfind_card(entry: Entry, ctx: Context) -> Response:
     """A card has no members, so any Depth is 0."""
     wanted = requested(element(ctx.request, DAV.propfind), ctx)
-    _depth(ctx, "0")
+    ctx.request.depth("0")
     return _answer([wanted.answer(load(entry, wanted, ctx), ctx)])
 
 
@@ -59,13 +63,6 @@ def _answer(responses: Iterable[XML]) -> Response:
     """With the DAV header of OPTIONS: Nextcloud's library reads it here."""
     response = multistatus_response(responses)
     return replace(response, headers={**response.headers, "DAV": COMPLIANCE})
-
-
-def _depth(ctx: Context, default: Depth) -> Depth:
-    try:
-        return depth(ctx.request.header("depth"), default)
-    except ValueError as error:
-        raise BadRequest(str(error)) from None
 
 
 @prerendered

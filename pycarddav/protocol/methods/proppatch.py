@@ -1,40 +1,45 @@
-"""PROPPATCH (RFC 4918 §9.2): all of it or none of it, because a collection is a value."""
+"""PROPPATCH (RFC 4918 §9.2): all of it or none of it, because a resource is a value."""
 
 from dataclasses import replace
 from typing import TypeVar
 from xml.etree.ElementTree import Element
 
 from ...dav import multistatus, xml
-from ...dav.errors import BadRequest, ProtectedProperty
+from ...dav.errors import BadRequest, ProtectedProperty, QuotaExceeded
 from ...dav.names import DAV
-from ...dav.xml import E
-from ...model import AddressBook, Home
+from ...dav.xml import LANGUAGE, E
+from ...model import AddressBook, Entry, Home, Principal
 from ..bodies import element, multistatus_response
-from ..context import Context
+from ..context import Context, Limits
 from ..messages import Response
 from ..registry import method, prop
 
-Patched = TypeVar("Patched", Home, AddressBook)
-LANGUAGE = f"{{{xml.XML_NAMESPACE}}}lang"
+Patchable = Principal | Home | AddressBook | Entry
+Patched = TypeVar("Patched", bound=Patchable)
 
-# A property's name, and its element with the language in scope; None to remove it.
-Change = tuple[str, tuple[Element, str | None] | None]
+# A property's name, and its element; None to remove it.
+Change = tuple[str, Element | None]
 
 
-@method("PROPPATCH", on=Home, needs=DAV.write_properties)
-def proppatch_home(home: Home, ctx: Context) -> Response:
+@method("PROPPATCH", on=(Principal, Home, AddressBook, Entry), needs=DAV.write_properties)
+def proppatch(resource: Patchable, ctx: Context) -> Response:
     changes = parse(element(ctx.request, DAV.propertyupdate))
-    if not (refused := protected(changes, Home)):
-        ctx.store.save_home(apply(home, changes))
-    return multistatus_response([outcome(ctx.href(home), changes, refused)])
+    if not (refused := protected(changes, type(resource))):
+        _save(apply(resource, changes, ctx.limits), ctx)
+    return multistatus_response([outcome(ctx.href(resource), changes, refused)])
 
 
-@method("PROPPATCH", on=AddressBook, needs=DAV.write_properties)
-def proppatch_book(book: AddressBook, ctx: Context) -> Response:
-    changes = parse(element(ctx.request, DAV.propertyupdate))
-    if not (refused := protected(changes, AddressBook)):
-        ctx.store.save_book(apply(book, changes))
-    return multistatus_response([outcome(ctx.href(book), changes, refused)])
+def _save(resource: Patchable, ctx: Context) -> None:
+    match resource:
+        case Principal():
+            home = Home(resource.name, resource.displayname, resource.dead)
+            ctx.store.save_home(home)
+        case Home():
+            ctx.store.save_home(resource)
+        case AddressBook():
+            ctx.store.save_book(resource)
+        case Entry():
+            ctx.store.save_entry(resource)
 
 
 def parse(update: Element | None) -> list[Change]:
@@ -45,12 +50,17 @@ def parse(update: Element | None) -> list[Change]:
     for action in update:
         if action.tag not in (DAV.set, DAV.remove):
             continue
-        for found in action.iterfind(f"{DAV.prop}/*"):
-            language = next(
-                (e.get(LANGUAGE) for e in (found, action, update) if e.get(LANGUAGE)), None
-            )
-            changes.append((found.tag, (found, language) if action.tag == DAV.set else None))
+        for group in action.findall(DAV.prop):
+            for found in group:
+                _keep_language(found, group, action, update)
+                changes.append((found.tag, found if action.tag == DAV.set else None))
     return changes
+
+
+def _keep_language(*scope: Element) -> None:
+    """The xml:lang in scope where an element stands belongs to it (RFC 4918 §4.3)."""
+    if language := next((said for element in scope if (said := element.get(LANGUAGE))), None):
+        scope[0].set(LANGUAGE, language)
 
 
 def protected(changes: list[Change], kind: type) -> set[str]:
@@ -59,17 +69,26 @@ def protected(changes: list[Change], kind: type) -> set[str]:
     return {name for name, item in live.items() if item and not item.set}
 
 
-def apply(resource: Patched, changes: list[Change]) -> Patched:
-    """The collection as it is after *changes*."""
+def apply(resource: Patched, changes: list[Change], limits: Limits) -> Patched:
+    """The resource as it is after *changes*.  QuotaExceeded when they leave too much on it."""
+    before, dead = _size(resource), dict(resource.dead)
     for name, value in changes:
         item = prop.find(name, type(resource))
         if item and item.set:
-            resource = item.set(resource, value and value[0])
-        else:
-            kept = tuple(pair for pair in resource.dead if pair[0] != name)
-            new = ((name, xml.fragment(*value)),) if value else ()
-            resource = replace(resource, dead=kept + new)
+            resource = item.set(resource, value)
+            continue
+        dead.pop(name, None)
+        if value is not None:
+            dead[name] = xml.fragment(value)
+    resource = replace(resource, dead=tuple(dead.items()))
+    if _size(resource) > max(before, limits.max_properties_size):
+        raise QuotaExceeded(f"properties have at most {limits.max_properties_size} characters")
     return resource
+
+
+def _size(resource: Patchable) -> int:
+    texts = (getattr(resource, name, None) for name in ("displayname", "description", "language"))
+    return sum(len(text or "") for text in texts) + sum(len(n) + len(x) for n, x in resource.dead)
 
 
 def outcome(href: str, changes: list[Change], refused: set[str]) -> xml.XML:

@@ -4,14 +4,15 @@ from ...dav.errors import BadRequest, CardTooLarge, Forbidden
 from ...dav.names import DAV
 from ...model import Entry, Unmappable, UnmappedBook, UnmappedCard
 from ...vcard import validate
+from .. import quota
 from ..context import Context
 from ..messages import Response
 from ..prefer import represented, strictly
 from ..registry import method
 
 
-@method("PUT", on=UnmappedCard, needs=DAV.bind)
-@method("PUT", on=Entry, needs=DAV.write_content)
+@method("PUT", on=UnmappedCard, needs=DAV.bind, judges=True)
+@method("PUT", on=Entry, needs=DAV.write_content, judges=True)
 @represented
 @strictly
 def put(target: UnmappedCard | Entry, ctx: Context) -> Response:
@@ -22,10 +23,10 @@ def put(target: UnmappedCard | Entry, ctx: Context) -> Response:
         raise BadRequest("a card is replaced as a whole")  # RFC 9110 §14.5
     if len(request.body) > ctx.limits.max_resource_size:
         raise CardTooLarge(f"a card has at most {ctx.limits.max_resource_size} octets")
+    growth = len(request.body) - (target.size if isinstance(target, Entry) else 0)
+    quota.reserve(growth, target, ctx)
     data, uid = validate.acceptable(request.body, request.header("content-type"))
-    entry, created = ctx.store.put(
-        target.book, target.name, data, uid, request.condition, ctx.author
-    )
+    entry, created = ctx.store.put(target.book, target.name, data, uid, ctx.condition, ctx.author)
     # §6.3.2.3: an ETag would say that the octets are stored as they were sent.
     headers = {"ETag": entry.etag} if data == request.body else {}
     if created and request.path != entry.path:  # spelled in another way than in our listings
@@ -38,6 +39,6 @@ def put_outside_a_book(target: UnmappedBook, ctx: Context) -> Response:
     raise Forbidden("a card belongs into an address book")
 
 
-@method("PUT", "MKCOL", on=Unmappable, needs=DAV.bind)
+@method("PUT", "MKCOL", "LOCK", on=Unmappable, needs=DAV.bind)
 def make_where_nothing_can_be(target: Unmappable, ctx: Context) -> Response:
     raise target.why

@@ -15,7 +15,7 @@ from ..prefer import honours
 EVERYWHERE = (Root, PrincipalCollection, Principal, Home, AddressBook, Entry)
 
 
-@registry.method("REPORT", on=EVERYWHERE, needs=DAV.read)
+@registry.method("REPORT", on=EVERYWHERE, needs=DAV.read, judges=True)
 @honours(MINIMAL)
 def report(resource: Resource, ctx: Context) -> Response:
     body = element(ctx.request)

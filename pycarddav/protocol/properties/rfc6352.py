@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element
 
 from ...dav import xml
 from ...dav.names import CALENDARSERVER, CARDDAV, DAV
-from ...dav.xml import XML, E, join
+from ...dav.xml import LANGUAGE, XML, E, Whole, join
 from ...model import AddressBook, Card, Home, Principal
 from ...vcard import address_data as forms
 from ...vcard.query import COLLATIONS
@@ -24,14 +24,14 @@ def addressbook_home_set(resource: Principal | Home, ctx: Context) -> XML:
 @prop(CARDDAV.principal_address, on=Principal, allprop=False)
 def principal_address(principal: Principal, ctx: Context) -> XML | None:
     """§7.1.2: the card that the user's Apple devices have marked as their own."""
-    home = ctx.store.home(principal.name)
-    me_card = dict(home.dead).get(CALENDARSERVER.me_card) if home else None
+    me_card = dict(principal.dead).get(CALENDARSERVER.me_card)
     href = xml.parse(xml.document(DAV.prop, me_card)).findtext(f"*/{DAV.href}") if me_card else None
     return E(DAV.href, href) if href else None
 
 
 def set_addressbook_description(book: AddressBook, value: Element | None) -> AddressBook:
-    return replace(book, description=text(value))
+    language = None if value is None else value.get(LANGUAGE)
+    return replace(book, description=text(value), language=language)
 
 
 @prop(
@@ -42,7 +42,10 @@ def set_addressbook_description(book: AddressBook, value: Element | None) -> Add
 )
 def addressbook_description(book: AddressBook, ctx: Context) -> str | None:
     """§6.2.1"""
-    return book.description
+    if book.description is None or book.language is None:
+        return book.description
+    said = E(CARDDAV.addressbook_description, book.description, **{"xml:lang": book.language})
+    return Whole(said)
 
 
 @prop(CARDDAV.max_resource_size, CARDDAV.max_image_size, on=AddressBook, allprop=False)

@@ -14,5 +14,6 @@ from ..registry import report
 
 @report(DAV.acl_principal_prop_set, on=object)
 def acl_principal_prop_set(resource: Resource, body: Element, ctx: Context) -> Response:
-    named = dict.fromkeys(who for who, _ in granted(resource) if who)
-    return multistatus_response(answers(named, body, ctx))
+    names = dict.fromkeys(who.name for who, _ in granted(resource) if who)
+    found = [home.principal for name in names if (home := ctx.store.home(name))]
+    return multistatus_response(answers(found, body, ctx))

@@ -1,0 +1,178 @@
+"""LOCK and UNLOCK (RFC 4918 §9.10, §9.11)."""
+
+import re
+import time
+import uuid
+from dataclasses import replace
+from xml.etree.ElementTree import Element
+
+from ...dav import multistatus, xml
+from ...dav.errors import (
+    BadRequest,
+    BodyTooLarge,
+    InsufficientStorage,
+    LockConflict,
+    RefreshMismatch,
+    TokenMismatch,
+)
+from ...dav.names import DAV
+from ...dav.xml import XML, E, document
+from ...model import (
+    AddressBook,
+    Entry,
+    Home,
+    Lock,
+    Unmapped,
+    UnmappedBook,
+    UnmappedCard,
+)
+from .. import locks
+from ..access import require
+from ..bodies import XML_TYPE, element, multistatus_response
+from ..context import Context, in_force
+from ..messages import Response
+from ..registry import method
+from ..urls import owner, parent
+
+DEFAULT_SECONDS = 3600  # for a client that does not say
+LONGEST_OWNER = 4096  # characters of what a client says of itself
+
+Lockable = Home | AddressBook | Entry | UnmappedBook | UnmappedCard
+
+
+class MembersLocked(Exception):
+    """What is to be locked as a whole has locks inside."""
+
+    def __init__(self, roots: list[str]) -> None:
+        super().__init__(roots)
+        self.roots = roots
+
+
+@method("LOCK", on=(Home, AddressBook, Entry), needs=DAV.write_content, heeds_locks=False)
+@method("LOCK", on=(UnmappedBook, UnmappedCard), needs=DAV.bind, heeds_locks=False)
+def lock(resource: Lockable, ctx: Context) -> Response:
+    """On an unmapped URL it is a reservation (§7.3): nothing is there but the lock.
+
+    An empty resource would be a member of an address book that is no card (RFC 6352 §5.2).
+    """
+    info = element(ctx.request, DAV.lockinfo)
+    if info is None:
+        return _refresh(resource, ctx)
+    new, whose = _wanted(info, resource, ctx), _owner(resource)
+    if isinstance(resource, Unmapped):
+        locks.demand_token(parent(resource), ctx.locks(whose), ctx)
+
+    def add(kept: tuple[Lock, ...]) -> tuple[Lock, ...]:
+        live = in_force(kept)
+        _check_compatible(new, live)
+        if len(live) >= ctx.limits.max_locks:
+            raise InsufficientStorage(f"a home has at most {ctx.limits.max_locks} locks")
+        return (*live, new)
+
+    try:
+        ctx.store.change_locks(whose, add)
+    except MembersLocked as conflict:
+        return _partly(resource, conflict.roots, ctx)
+    status = 201 if isinstance(resource, Unmapped) else 200
+    return _answer(status, new, ctx, {"Lock-Token": f"<{new.token}>"})
+
+
+@method("UNLOCK", on=(Home, AddressBook, Entry, UnmappedBook, UnmappedCard), needs=DAV.read)
+def unlock(resource: Lockable, ctx: Context) -> Response:
+    """For who made the lock, and for who has the privilege to end those of others."""
+    header = re.fullmatch(r"\s*<([^<>]+)>\s*", ctx.request.header("lock-token", ""))
+    if header is None:
+        raise BadRequest("a Lock-Token is needed, in angle brackets")
+    found = next((it for it in locks.covering(resource, ctx) if it.token == header[1]), None)
+    if found is None:
+        raise TokenMismatch("there is no such lock on this resource")
+    if found.principal != ctx.principal.name:
+        require(DAV.unlock, ctx.principal, resource)
+    ctx.store.change_locks(
+        _owner(resource), lambda kept: tuple(it for it in in_force(kept) if it != found)
+    )
+    return Response(204)
+
+
+def _owner(resource: Lockable) -> str:
+    whose = owner(resource)
+    assert whose is not None  # noqa: S101 - what can be locked is in a home
+    return whose
+
+
+def _wanted(info: Element, resource: Lockable, ctx: Context) -> Lock:
+    """The lock that a lockinfo (§14.11) asks for."""
+    scopes = {child.tag for child in info.iterfind(f"{DAV.lockscope}/*")}
+    types = {child.tag for child in info.iterfind(f"{DAV.locktype}/*")}
+    if types != {DAV.write} or scopes not in ({DAV.exclusive}, {DAV.shared}):
+        raise BadRequest("a lock is a write lock, and either exclusive or shared")
+    depth = ctx.request.depth("infinity")
+    if depth == "1":
+        raise BadRequest("a lock has Depth 0 or infinity")
+    said = info.find(DAV.owner)
+    who = XML() if said is None else xml.fragment(said)
+    if len(who) > LONGEST_OWNER:
+        raise BodyTooLarge(f"the owner of a lock has at most {LONGEST_OWNER} characters")
+    return Lock(
+        uuid.uuid4().urn,
+        resource.path,
+        depth == "infinity",
+        DAV.exclusive in scopes,
+        ctx.principal.name,
+        who,
+        _expiry(ctx),
+    )
+
+
+def _expiry(ctx: Context) -> float:
+    """When the lock ends; the Timeout header (§10.7) is a wish."""
+    seconds = DEFAULT_SECONDS
+    for wish in ctx.request.header("timeout", "").lower().split(","):
+        if wish.strip() == "infinite":
+            seconds = ctx.limits.max_lock_seconds
+            break
+        if match := re.fullmatch(r"\s*second-(\d{1,10})\s*", wish, re.ASCII):
+            seconds = int(match[1])
+            break
+    return time.time() + min(seconds, ctx.limits.max_lock_seconds)
+
+
+def _check_compatible(new: Lock, live: tuple[Lock, ...]) -> None:
+    """LockConflict or MembersLocked when another lock cannot stand beside the new one (§6.2)."""
+    others = [it for it in live if new.exclusive or it.exclusive]
+    for other in others:
+        if locks.covers(other, new.root):
+            raise LockConflict(other.root)
+    if inside := [it.root for it in others if locks.covers(new, it.root)]:
+        raise MembersLocked(list(dict.fromkeys(inside)))
+
+
+def _partly(resource: Lockable, roots: list[str], ctx: Context) -> Response:
+    """§9.10.9: nothing was locked, because of these."""
+    refused = [multistatus.status(ctx.base + root, 423) for root in roots]
+    return multistatus_response([*refused, multistatus.status(ctx.href(resource), 424)])
+
+
+def _refresh(resource: Lockable, ctx: Context) -> Response:
+    """§9.10.2: the lock is the one whose token the If header has."""
+    header = ctx.request.if_header
+    if header is None or len(header.tokens) != 1:
+        raise BadRequest("a LOCK has a body, or one token in an If header")
+    fresh: list[Lock] = []
+
+    def extend(kept: tuple[Lock, ...]) -> tuple[Lock, ...]:
+        live = in_force(kept)
+        for it in live:
+            if locks.covers(it, resource.path) and locks.is_submitted(it, ctx):
+                fresh.append(replace(it, expires=_expiry(ctx)))
+        if not fresh:
+            raise RefreshMismatch("this token is not one of this resource")
+        return (*(it for it in live if it.token != fresh[0].token), *fresh)
+
+    ctx.store.change_locks(_owner(resource), extend)
+    return _answer(200, fresh[0], ctx, {})
+
+
+def _answer(status: int, lock: Lock, ctx: Context, headers: dict[str, str]) -> Response:
+    discovery = E(DAV.lockdiscovery, locks.activelock(lock, ctx))
+    return Response(status, XML_TYPE | headers, document(DAV.prop, discovery))
