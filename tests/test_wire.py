@@ -5,6 +5,7 @@ whoever widens it to run these tests first.
 """
 
 import configparser
+import resource
 import signal
 import socket
 import stat
@@ -331,10 +332,11 @@ def test_whoever_says_nothing_makes_room():
 
 
 SLOW_SERVER = """
-import time
+import resource, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
-from pycarddav.serve.waitress import BODIES, Server
+from pycarddav.serve.waitress import Server
 from pycarddav.serve.wsgi import Application
 
 def serve(request):
@@ -356,6 +358,11 @@ def process():
         process.address = ("127.0.0.1", int(process.stdout.readline()))
         yield process
         process.kill()
+
+
+def test_there_is_a_file_for_every_connection(process):
+    soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    assert soft >= min(hard, 4 * Limits.max_connections)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -415,7 +422,7 @@ SOCKET_ACTIVATED = """
 import os, sys
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
-from pycarddav.serve.waitress import BODIES, Server
+from pycarddav.serve.waitress import Server
 from pycarddav.serve.wsgi import Application
 
 os.dup2(int(sys.argv[1]), 3)

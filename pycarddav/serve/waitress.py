@@ -17,10 +17,11 @@ from waitress.task import ThreadedTaskDispatcher
 
 from ..protocol.context import Limits
 from .connection import Channel
-from .sockets import inherited, listen
+from .sockets import allow_descriptors, inherited, listen
 from .tls import Certificate, CertificateUnusable, opener
 
 THREADS = 8
+DESCRIPTORS = 4  # for a connection: itself, a body on the disk; and as many for the storage
 GRACE = 10.0  # seconds that answers may take after the signal to stop
 TICK = 1.0  # seconds between two looks for connections that are too slow
 BODIES = 8  # as many bodies of the largest size may be arriving at once
@@ -50,6 +51,7 @@ class Server:
         self._certificates: list[Certificate] = []
         self._listeners: list[Any] = []
         self._dispatcher = ThreadedTaskDispatcher()
+        allow_descriptors(DESCRIPTORS * limits.max_connections)
         sockets = inherited() or listen(host, port)
         self.address = address(sockets[0])
         self.add(application, sockets, certificate)
