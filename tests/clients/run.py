@@ -26,16 +26,22 @@ USER = "ada"
 
 
 @contextmanager
-def served(folder: pathlib.Path, password: str, base: str = "") -> Iterator[str]:
-    """The URL of a server on a free port, whose storage and log are in *folder*."""
-    environment = os.environ | {"PYCARDDAV_SERVER__BASE_PATH": base}
+def served(folder: pathlib.Path, password: str, **settings: str) -> Iterator[str]:
+    """The URL of a server on a free port, whose storage and log are in *folder*.
+
+    *settings* are keys of the configuration's section [server].
+    """
+    environment = {f"PYCARDDAV_SERVER__{key.upper()}": text for key, text in settings.items()}
     storage = ["--storage", str(folder / "storage")]
     add = [*PYCARDDAV, "user", "add", USER, "--password-stdin", *storage]
     subprocess.run(add, input=password, text=True, check=True)
     with (folder / "log").open("w") as log:
-        serve = [*PYCARDDAV, "serve", "--port", "0", *storage]
         server = subprocess.Popen(
-            serve, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+            [*PYCARDDAV, "serve", "--port", "0", *storage],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=os.environ | environment,
         )
     try:
         url = re.search(r"http://\S+", server.stdout.readline())
@@ -79,10 +85,14 @@ def session(clients: list[str], proxy: str | None, folder: pathlib.Path) -> Coun
     counts: Counter[str] = Counter()
     password = secrets.token_urlsafe()
     with ExitStack() as stack:
-        url = stack.enter_context(served(folder, password, PROXIES[proxy].base if proxy else ""))
         if proxy:
             print(f"=== {proxy}")
+            base = PROXIES[proxy].base
+            settings = {"base_path": base, "trusted_proxies": "127.0.0.1"}
+            url = stack.enter_context(served(folder, password, **settings))
             url = stack.enter_context(behind(PROXIES[proxy], url, folder))
+        else:
+            url = stack.enter_context(served(folder, password))
         for client in clients:
             counts += check(client, url, password, folder / "log")
     return counts
