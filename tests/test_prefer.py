@@ -160,3 +160,45 @@ def test_strict_handling_forgives_nothing(client, card):
 def test_strict_handling_takes_what_is_right(client):
     response = client.put("ada.vcf", ADA, prefer="handling=strict")
     assert (response.status, response.headers["Preference-Applied"]) == (201, "handling=strict")
+
+
+def test_a_post_to_a_name_that_is_taken_can_still_answer_with_the_card(client):
+    client.put("ada.vcf", ADA)
+    bob = vcard("bob", "Bob")
+    response = client("POST", BOOK, bob, slug="ada", prefer="return=representation")
+    assert (response.status, response.body) == (201, bob)
+
+
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+@pytest.mark.parametrize("before", [None, vcard("ada", "Ada in another book")])
+def test_a_copy_can_answer_with_the_card(client, method, before):
+    client("MKCOL", HOME + "work/")
+    client.put("ada.vcf", ADA)
+    there = HOME + "work/ada.vcf"
+    if before:
+        client("PUT", there, before)
+    response = client(method, CARD, destination=there, prefer="return=representation")
+    assert (response.status, response.body) == (200 if before else 201, ADA)
+    assert response.headers["Content-Location"] == there
+    assert response.headers["Preference-Applied"] == "return=representation"
+
+
+def test_a_destination_says_nothing_to_a_put(client):
+    client.user = "bob"
+    client("PUT", "/bob/contacts/eve.vcf", NEW)
+    client.user = "alice"
+    there = {"destination": "/bob/contacts/eve.vcf", "prefer": "return=representation"}
+    assert client.put("ada.vcf", ADA, **there).body == ADA
+
+
+@pytest.mark.parametrize("header", [{"prefer": "return=minimal"}, {"brief": "t"}])
+def test_a_success_can_be_told_by_its_status_alone(client, header):
+    named = "<D:displayname>People</D:displayname>"
+    client.headers = header
+    response = client.set(BOOK, named)
+    assert (response.status, response.body) == (204, b"")
+    assert response.headers["Preference-Applied"] == "return=minimal"
+    assert client.propfind(BOOK, DAV.displayname)[BOOK] == {DAV.displayname: "People"}
+    refused = client.set(BOOK, named, "<D:sync-token>x</D:sync-token>")
+    assert found(refused)[BOOK] == {DAV.sync_token: 403, DAV.displayname: 424}
+    assert "Preference-Applied" not in refused.headers

@@ -7,13 +7,13 @@ from typing import TypeVar
 
 from ..dav.errors import InvalidAddressData, PreconditionFailed
 from ..dav.headers import ANYTHING
-from ..dav.preferences import REPRESENTATION, STRICT
+from ..dav.preferences import MINIMAL, REPRESENTATION, STRICT
 from ..model import Entry, Resource, Unmapped
 from ..vcard import content, validate
 from .context import Context
 from .messages import Request, Response
 from .registry import method
-from .urls import path_of, resolve
+from .urls import local, path_of, resolve
 
 Target = TypeVar("Target", bound=Resource | Unmapped)
 Run = Callable[[Target, Context], Response]
@@ -41,6 +41,13 @@ def applied(headers: Mapping[str, str], ctx: Context, *names: str) -> dict[str, 
     return {**headers, **said, "Vary": ", ".join([*varies, "Prefer", "Brief"])}
 
 
+def succinct(response: Response, ctx: Context) -> Response:
+    """*response*, which tells of a success, or no more than that it is one (RFC 8144 §2)."""
+    if MINIMAL in ctx.request.preferences:
+        response = Response(204)
+    return replace(response, headers=applied(response.headers, ctx, MINIMAL))
+
+
 def represented(change: Run[Target]) -> Run[Target]:
     """With return=representation, answer with the card as it is now (RFC 8144 §3).
 
@@ -57,15 +64,29 @@ def represented(change: Run[Target]) -> Run[Target]:
             if error.etag is None:  # there is nothing to be shown
                 raise
             response = Response(error.status, error.headers())
-        return _with_card(response, ctx)
+        location = response.headers.get("Location")
+        path = path_of(location, ctx.base) if location else ctx.request.path
+        return _with_card(response, path, ctx)
 
     return honours(REPRESENTATION)(answered)
 
 
-def _with_card(response: Response, ctx: Context) -> Response:
-    """*response* with the card that it is about: the one at Location, or at the request's path."""
-    location = response.headers.get("Location")
-    path = path_of(location, ctx.base) if location else ctx.request.path
+def arrived(change: Run[Target]) -> Run[Target]:
+    """With return=representation, answer a COPY or MOVE with the card at its Destination."""
+
+    @wraps(change)
+    def answered(target: Target, ctx: Context) -> Response:
+        response = change(target, ctx)
+        if REPRESENTATION not in ctx.request.preferences:
+            return response
+        destination = ctx.request.header("destination", "")
+        return _with_card(response, local(destination, ctx.request.origin, ctx.base), ctx)
+
+    return honours(REPRESENTATION)(answered)
+
+
+def _with_card(response: Response, path: str, ctx: Context) -> Response:
+    """*response* with the card at *path*."""
     card = resolve(path, ctx.store)
     show = method.find("GET", type(card))
     if show is None or not isinstance(card, Entry):  # deleted in the meantime

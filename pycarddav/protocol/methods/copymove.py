@@ -13,11 +13,13 @@ from ..access import see
 from ..context import Context
 from ..guards import demands, permit
 from ..messages import Response
+from ..prefer import arrived
 from ..registry import method
 from ..urls import local, resolve
 
 
 @method("COPY", on=Entry, needs=DAV.read, judges=True)
+@arrived
 def copy_card(entry: Entry, ctx: Context) -> Response:
     target = _place_of_card(entry, ctx)
     if isinstance(target, Entry):
@@ -38,6 +40,7 @@ def copy_card(entry: Entry, ctx: Context) -> Response:
 
 
 @method("MOVE", on=Entry, needs=DAV.unbind, judges=True)
+@arrived
 def move_card(entry: Entry, ctx: Context) -> Response:
     target = _place_of_card(entry, ctx)
     _permit_in_place_of(target, ctx)

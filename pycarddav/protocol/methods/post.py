@@ -12,8 +12,9 @@ from ...model import AddressBook, UnmappedCard
 from ..context import Context
 from ..guards import permit
 from ..messages import Response
+from ..prefer import represented, strictly
 from ..registry import method
-from .put import put
+from .put import save
 
 NEW = Condition(if_none_match="*")
 
@@ -22,6 +23,8 @@ _SLUG = re.compile(r"(?!\.)([\w@+=.-]{1,80}?)(\.vcf)?")
 
 
 @method("POST", on=AddressBook, needs=DAV.read, judges=True)
+@represented
+@strictly
 def add_member(book: AddressBook, ctx: Context) -> Response:
     """201 with the Location of the card: named by its Slug if that is to be had."""
     slug = _SLUG.fullmatch(unquote(ctx.request.header("slug", "") or ""))
@@ -36,6 +39,6 @@ def add_member(book: AddressBook, ctx: Context) -> Response:
 def _add(target: UnmappedCard, ctx: Context) -> Response:
     permit(DAV.bind, target, ctx)
     request = replace(ctx.request, method="PUT", path=target.path)
-    response = put(target, replace(ctx, request=request, condition=NEW))
+    response = save(target, replace(ctx, request=request, condition=NEW))
     location = ctx.request.origin + ctx.href(target)
     return replace(response, headers={**response.headers, "Location": location})

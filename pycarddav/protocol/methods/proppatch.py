@@ -12,6 +12,7 @@ from ...model import AddressBook, Entry, Home, Principal
 from ..bodies import element, multistatus_response
 from ..context import Context, Limits
 from ..messages import Response
+from ..prefer import succinct
 from ..registry import method, prop
 
 Patchable = Principal | Home | AddressBook | Entry
@@ -24,9 +25,12 @@ Change = tuple[str, Element | None]
 @method("PROPPATCH", on=(Principal, Home, AddressBook, Entry), needs=DAV.write_properties)
 def proppatch(resource: Patchable, ctx: Context) -> Response:
     changes = parse(element(ctx.request, DAV.propertyupdate))
-    if not (refused := protected(changes, type(resource))):
-        _save(apply(resource, changes, ctx.limits), ctx)
-    return multistatus_response([outcome(ctx.href(resource), changes, refused)])
+    refused = protected(changes, type(resource))
+    response = multistatus_response([outcome(ctx.href(resource), changes, refused)])
+    if refused:
+        return response
+    _save(apply(resource, changes, ctx.limits), ctx)
+    return succinct(response, ctx)
 
 
 def _save(resource: Patchable, ctx: Context) -> None:

@@ -16,6 +16,11 @@ from ..registry import method
 @represented
 @strictly
 def put(target: UnmappedCard | Entry, ctx: Context) -> Response:
+    return save(target, ctx)
+
+
+def save(target: UnmappedCard | Entry, ctx: Context) -> Response:
+    """Store the request's body as the card there, if the condition holds."""
     request = ctx.request
     if request.path.endswith("/"):
         raise Forbidden("a path that ends in a slash is that of a collection")
