@@ -126,3 +126,13 @@ def test_a_home_without_books_has_a_token(client):
     assert sync(client, token) == ({}, token)
     client("MKCOL", WORK)
     assert sync(client, token)[0] == {WORK: 200}
+
+
+@pytest.mark.parametrize("path", [HOME, BOOK])
+def test_a_token_is_a_condition(people, path):
+    """RFC 6578 §5: carry it out if nothing has happened there since."""
+    token = people.propfind(path, DAV.sync_token)[path][DAV.sync_token]
+    header = {"if": f"<{path}> (<{token}>)"}
+    assert people.put("bob.vcf", vcard("bob", "Bob"), **header).status == 201
+    assert people.put("eve.vcf", vcard("eve", "Eve"), **header).status == 412
+    assert people("GET", BOOK + "eve.vcf").status == 404
