@@ -145,6 +145,12 @@ def test_strangers_homes_do_not_exist(client):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("path", "status"), [(BOOK, 207), ("/bob/", 404), (BOOK + "%ff", 400)])
+def test_the_log_is_told_who_was_served_whatever_came_of_it(client, path, status):
+    response = client("PROPFIND", path)
+    assert (response.status, response.user) == (status, "alice")
+
+
 def test_an_admin_sees_every_home(client):
     client.user = "root"
     assert client.put("ada.vcf", vcard("ada", "Ada")).status == 201

@@ -38,21 +38,24 @@ class App:
 
     def serve(self, request: Request) -> Response:
         """The response to *request*, come what may."""
-        try:
-            return self.handle(request)
-        except Error as error:
-            return Response(error.status, XML_TYPE | error.headers(), error.body(self.base))
-        except Exception:
-            log.exception("%s %s", request.method, request.path)
-            return Response(500)
-
-    def handle(self, request: Request) -> Response:
-        """The response to a request that can be served; Error."""
         if request.path.rstrip("/") == WELL_KNOWN:  # RFC 6764 §5: whoever asks, by any method
             return Response(307, {"Location": f"{self.base}/"})
-        principal = self.authenticate(request)
-        if principal is None:
-            raise Unauthorized("who are you?")
+        user = ""
+        try:
+            principal = self.authenticate(request)
+            if principal is None:
+                raise Unauthorized("who are you?")
+            user = principal.name
+            response = self.handle(request, principal)
+        except Error as error:
+            response = Response(error.status, XML_TYPE | error.headers(), error.body(self.base))
+        except Exception:
+            log.exception("%s %s", request.method, request.path)
+            response = Response(500)
+        return replace(response, user=user)
+
+    def handle(self, request: Request, principal: Principal) -> Response:
+        """The response to a request that can be served; Error."""
         self.welcome(principal)
         resource = resolve(request.path, self.store)
         see(principal, resource)
@@ -60,8 +63,7 @@ class App:
         if action is None:
             raise self.refusal(resource)
         ctx = Context(request, principal, self.store, self.limits, self.base, self.caches)
-        response = guarded(action, resource, ctx)
-        return replace(negotiated(response, request), user=principal.name)
+        return negotiated(guarded(action, resource, ctx), request)
 
     def welcome(self, principal: Principal) -> None:
         """At the first login there is a home, and a book in it: phones do not make one."""
