@@ -10,6 +10,7 @@ from .content import Property
 from .convert import dates
 from .convert.lines import Line
 
+MAX_VALUES = 200_000  # JSON takes a hundred times its size in memory where it is all brackets
 CONTENT_TYPE = "application/vcard+json"
 _VERSION = b"VERSION:4.0\r\n"
 
@@ -84,6 +85,8 @@ def _number(text: str, kind: str) -> int | float | bool | str:
 
 def to_vcard(data: bytes) -> bytes:
     """The card of 4.0 in a jCard, or in a list of one.  InvalidAddressData."""
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise InvalidAddressData(f"a jCard of more than {MAX_VALUES} values")
     try:
         card = json.loads(data)
     except (ValueError, RecursionError) as error:

@@ -8,9 +8,10 @@ XML of a report cannot carry.
 from collections.abc import Iterator
 
 from ..dav.errors import InvalidAddressData, UnsupportedAddressData
-from . import content, jcard, values
+from . import content, jcard, query, values
 
 MAX_DEPTH = 8  # of nested components
+MAX_PARTS = 10_000  # components and items of one value; each costs memory when it is looked at
 VERSIONS = ("3.0", "4.0")
 
 # text/x-vcard and text/directory are older names; Nextcloud has sent application/vcard, and curl
@@ -109,6 +110,9 @@ def _item(line: bytes) -> content.Property:
     item = content.read_line(line)
     if item is None:
         raise _Fault("this is no content line: a name, at most 1000 parameters, a colon, a value")
+    parts = item.value.count(";") + item.value.count(",")
+    if parts > MAX_PARTS and item.name in (*query.STRUCTURED, *query.LISTS):
+        raise _Fault(f"{item.name} has more than {MAX_PARTS} parts")
     return item
 
 

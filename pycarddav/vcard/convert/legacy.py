@@ -4,8 +4,6 @@ vobject decodes the values.  It is given single values that our tokenizer has pa
 its line regex is exponential.
 """
 
-import re
-
 from .. import content, values
 from ..content import Property
 from . import media, to3
@@ -13,7 +11,10 @@ from .lines import Line
 
 _TEXTS = {"FN", "LABEL", "MAILER", "NOTE", "ROLE", "TITLE"}
 _STRUCTURED = {"ADR", "N", "ORG"}
-_ESCAPED = re.compile(r"(\\[\\,;nN])|\\(:)|([\\,;\n])")
+_BASE64 = {"B", "BASE64"}
+
+# What is escaped already, as characters that no text may have (Unicode §23.7).
+_ASIDE = {"\\\\": "\ufdd0", "\\,": "\ufdd1", "\\;": "\ufdd2", "\\n": "\ufdd3", "\\N": "\ufdd4"}
 
 
 def read(item: Property) -> Line:
@@ -22,7 +23,7 @@ def read(item: Property) -> Line:
     if item.name == "BEGIN":
         return line._replace(source=item)
     encoding = line.one("ENCODING").upper()
-    if item.name in media.BINARY or encoding in ("BASE64", "B"):
+    if encoding != "QUOTED-PRINTABLE" and (item.name in media.BINARY or encoding in _BASE64):
         return _binary(line)
     charset = values.known_charset(line.one("CHARSET")).lower()
     text = _quoted(line, charset) if encoding == "QUOTED-PRINTABLE" else _plain(item, charset)
@@ -36,7 +37,7 @@ def _binary(line: Line) -> Line:
     """Base64 in indented lines, or in lines that look like none, up to a blank one."""
     if line.kind in ("url", "uri"):
         return line.with_param("VALUE", "uri")
-    data = re.sub(r"\s|\\n", "", line.value)
+    data = line.value.replace("\\n", "").translate(media.BLANKS)
     return line.with_param("VALUE").with_param("ENCODING", "b")._replace(value=data)
 
 
@@ -63,16 +64,17 @@ def _plain(item: Property, charset: str) -> str:
 
 
 def _escaped(name: str, text: str) -> str:
-    """2.1 escapes nothing but semicolons between components, though many writers do."""
-    special = {**dict.fromkeys(_TEXTS, "\\,;"), **dict.fromkeys(_STRUCTURED, "\\,")}.get(name, "")
-
-    def escape(match: re.Match[str]) -> str:
-        escaped, colon, loose = match.groups()
-        if loose == "\n":
-            return "\\n"
-        return escaped or colon or (f"\\{loose}" if loose in special else loose)
-
-    return _ESCAPED.sub(escape, text)
+    """2.1 escapes nothing but semicolons between components, though many writers do more."""
+    special = "\\,;" if name in _TEXTS else "\\," if name in _STRUCTURED else ""
+    if special:
+        for escaped, aside in _ASIDE.items():
+            text = text.replace(escaped, aside)
+        text = text.replace("\\:", ":")
+    for character in special:
+        text = text.replace(character, f"\\{character}")
+    for escaped, aside in _ASIDE.items():
+        text = text.replace(aside, escaped)
+    return text.replace("\n", "\\n")
 
 
 def upgrade(lines: list[Line]) -> list[Line]:

@@ -1,6 +1,5 @@
 """From 3.0 to 4.0 (RFC 2426 to RFC 6350): passes over the lines of a card."""
 
-import re
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
@@ -45,8 +44,6 @@ GROUP_KIND, GROUP_MEMBER, COMPANY = (
 # ``"`` (Google, old iOS).
 _TEXTS = {"FN", "TITLE", "ROLE", "NOTE", "ORG"}
 _ESCAPED = _TEXTS | {"N", "ADR", "NICKNAME", "CATEGORIES", "URL", "EMAIL"}
-_ODD = re.compile(r"\\([^\\,;nN])|(\\.)", re.DOTALL)
-_LOOSE = re.compile(r"(\\.)|,", re.DOTALL)
 
 
 def omitted_years(lines: list[Line]) -> list[Line]:
@@ -239,11 +236,12 @@ def preference(line: Line) -> Line:
 def tidy(line: Line) -> Line:
     """The value with every comma escaped that separates nothing, and nothing else (§3.4)."""
     value = line.value
-    if "\\" in value and line.name in _ESCAPED:
-        value = _ODD.sub(lambda match: match[1] or match[2], value)
-    if "," in value and line.name in _TEXTS:
-        value = _LOOSE.sub(lambda match: match[1] or "\\,", value)
-    return line._replace(value=value)
+    if line.name not in _ESCAPED or not ("\\" in value or "," in value):
+        return line
+    value = value.replace("\\\\", "\r").replace("\\:", ":").replace('\\"', '"')  # no value has a CR
+    if line.name in _TEXTS:
+        value = value.replace("\\,", ",").replace(",", "\\,")
+    return line._replace(value=value.replace("\r", "\\\\"))
 
 
 def each(lines: list[Line]) -> list[Line]:
