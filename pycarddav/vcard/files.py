@@ -20,30 +20,29 @@ def split(file: BinaryIO) -> Iterator[bytes]:
     UTF-16 becomes UTF-8.  A card without END goes up to the next one, or to the end of the file.
     content.Unreadable for a card above MAX_CARD.
     """
-    card: list[bytes] = []
-    depth = size = 0
+    card = bytearray()
+    depth = 0
     before = b""
     for line in _lines(file):
         begins = bool(_BEGIN.fullmatch(line))
         if begins and card and not _AGENT.fullmatch(before):  # the one before has no END
-            yield b"".join(card)
-            card, depth, size = [], 0, 0
+            yield bytes(card)
+            card, depth = bytearray(), 0
         if begins or card:
-            card.append(line)
+            card += line
             depth += begins - bool(_END.fullmatch(line))
-            size = _bounded(size + len(line))
+            _require_bounded(len(card))
         if card and not depth:
-            yield b"".join(card)
-            card, size = [], 0
+            yield bytes(card)
+            card = bytearray()
         before = line if line.strip() else before
     if card:
-        yield b"".join(card)
+        yield bytes(card)
 
 
-def _bounded(size: int) -> int:
+def _require_bounded(size: int) -> None:
     if size > MAX_CARD:
         raise content.Unreadable(f"a card of more than {MAX_CARD} octets")
-    return size
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
@@ -60,7 +59,8 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
             yield from whole[1:]
             pending, size = [], 0
         pending.append(last)
-        size = _bounded(size + len(last))
+        size += len(last)
+        _require_bounded(size)
     if pending:
         yield b"".join(pending)
 

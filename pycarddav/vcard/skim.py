@@ -6,7 +6,7 @@ left to validate(), which is the rule; a test holds the two together.
 
 import re
 
-from . import content
+from . import content, validate
 
 _NAME = rb"(?:[\w-]++\.)?[\w-]++"
 _PARAMETERS = rb'(?:;[^:"\x00-\x1f]{0,500}+)?'
@@ -29,6 +29,8 @@ def uid(data: bytes) -> str | None:
     if data.count(b"\n") > content.MAX_LINES or b"\xef\xbf" in data or not _PLAIN.fullmatch(data):
         return None
     if b"QUOTED-PRINTABLE" in data.upper():
+        return None
+    if data.count(b";") + data.count(b",") > validate.MAX_PARTS:
         return None
     lines = [match.end() for match in _UID.finditer(data)]
     value = _VALUE.match(data, lines[0]) if len(lines) == 1 else None

@@ -27,6 +27,7 @@ _MEDIA_TYPES = {
 }
 _TYPES = {media: kind for kind, media in reversed(_MEDIA_TYPES.items())}
 _UNKNOWN = "application/octet-stream"
+_MAX_ESCAPES = 10_000  # of a data: URI without base64; decoding takes 190 octets for each
 _NO_MEDIA = {"home", "work", "pref"}  # TYPEs that say something else
 
 _MAGIC = (
@@ -99,7 +100,7 @@ def down(line: Line) -> list[Line]:
         return []
     if line.kind == "text":
         return [line]
-    if value[:5].lower() != "data:":
+    if value[:5].lower() != "data:" or value.count("%") > _MAX_ESCAPES:
         media = "".join(line.param("MEDIATYPE")[:1])
         return [_typed(line.with_param("MEDIATYPE").with_param("VALUE", "uri"), media)]
     head, _, data = _unescaped(value)[5:].partition(",")
