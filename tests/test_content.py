@@ -251,6 +251,9 @@ def test_every_byte_is_kept(data):
 
 
 @given(ANYTHING, st.sets(st.sampled_from(["FN", "TYPE", "X", "BEGIN", "END"])))
+@example(b"a\nFN:b\nTEL:c\njunk\n", {"FN"})
+@example(b"a\nFN:b\njunk;junk\n", {"FN"})
+@example(b"a\nFN:b\njunk.:junk\n", {"FN"})
 def test_reading_only_some_properties_reads_those_the_same(data, names):
     data = b"BEGIN:VCARD\nX:" + data
     found, wanted = content.parse(data), content.parse(data, names)

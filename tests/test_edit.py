@@ -60,13 +60,10 @@ def test_new_lines_end_as_the_others_do(eol):
     assert edit.add(data, "NOTE", note) == edit.add(CARD, "NOTE", note).replace(b"\r\n", eol)
 
 
-def test_a_truncated_card_can_be_edited():
-    assert edit.add(b"BEGIN:VCARD\nFN:a", "UID", "1") == b"BEGIN:VCARD\nFN:a\nUID:1\n"
-
-
-def test_what_is_no_card_is_not_edited():
+@pytest.mark.parametrize("data", [b"hello", b"BEGIN:VCARD\nFN:a", CARD[:-15]])
+def test_what_is_no_whole_card_is_not_edited(data):
     with pytest.raises(content.Unreadable):
-        edit.add(b"hello", "UID", "1")
+        edit.add(data, "UID", "1")
 
 
 LINE = st.sampled_from(["FN:a", "g.TEL:1", "TEL;X=y:2", "junk", "", "NOTE:a", " b", "UID:1"])

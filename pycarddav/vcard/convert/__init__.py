@@ -31,15 +31,15 @@ def repaired(data: bytes) -> bytes:
     """A card that can be stored, of one that cannot: its lines, in the version that is nearest.
 
     For an import, where refusing helps nobody: 2.1 becomes 3.0, octets that are not UTF-8 are taken
-    for latin-1, control characters become U+FFFD, real line breaks in values are escaped, and a
-    missing END is added.  NoConversion as convert.
+    for latin-1, control characters become U+FFFD, real line breaks in values are escaped, a card
+    inside the card becomes a value, and a missing END is added.  NoConversion as convert.
     """
     try:
         vcard = content.parse(data)
     except content.Unreadable as error:
         raise NoConversion(str(error)) from None
     version, lines = _lines(vcard, vcard.version)
-    return values.CONTROL.sub("\ufffd", _card(lines, version).decode()).encode()
+    return values.CONTROL.sub("\ufffd", _card(legacy.agents(lines), version).decode()).encode()
 
 
 def _lines(vcard: content.VCard, has: str) -> tuple[str, list[Line]]:

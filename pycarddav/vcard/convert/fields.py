@@ -159,8 +159,8 @@ def up(line: Line) -> Line:
     if line.name not in FIELDS:
         return line
     upward, downward = FIELDS[line.name]
-    original, line = line.one(ORIGINAL), line.with_param(ORIGINAL)
-    if original:
+    if original := line.one(ORIGINAL):
+        line = line.with_param(ORIGINAL)
         whole = line.with_param(OMIT_YEAR).with_param("VALUE")._replace(value=original)
         if line.name == "TEL":
             whole = whole.with_param("VALUE", "uri")

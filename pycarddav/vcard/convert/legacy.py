@@ -79,11 +79,15 @@ def _escaped(name: str, text: str) -> str:
 
 def upgrade(lines: list[Line]) -> list[Line]:
     """The lines of a 2.1 card, read by ``read``, as 3.0 has them."""
-    return to3.named([_agent(line) for line in lines if line.name != "AGENT" or line.value])
+    return to3.named(agents(lines))
+
+
+def agents(lines: list[Line]) -> list[Line]:
+    """A card inside the card, which follows an empty AGENT, is AGENT's value in 3.0."""
+    return [_agent(line) for line in lines if line.name != "AGENT" or line.value]
 
 
 def _agent(line: Line) -> Line:
-    """A card inside the card, which follows an empty AGENT, is AGENT's value in 3.0."""
     if line.name != "BEGIN" or not line.source:
         return line
     return Line(None, "AGENT", (), values.escape(content.text(line.source.line).strip()))

@@ -32,6 +32,8 @@ class Line(NamedTuple):
 
     def with_param(self, name: str, *found: str) -> "Line":
         """The line with these values of a parameter in its old place; without it for none."""
+        if not found and not self.param(name):
+            return self
         params = [(key, found if key == name else old) for key, old in self.params]
         if not any(key == name for key, _ in params):
             params.append((name, found))
@@ -57,6 +59,8 @@ Pass = Callable[[list[Line]], list[Line]]
 
 def read(item: Property) -> Line:
     """A line of a card, with what neither 3.0 nor 4.0 has (quoted-printable) decoded."""
+    if not item.parameters:
+        return Line(item.group, item.name, (), item.value, item)
     parameters = content.split_unquoted(item.parameters, ";")[1:]
     bare = any("=" not in parameter for parameter in parameters)
     source = None if bare else item  # TEL;CELL has to be written as TEL;TYPE=CELL

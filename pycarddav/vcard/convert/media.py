@@ -127,4 +127,6 @@ def _typed(line: Line, media: str) -> Line:
 
 def _unescaped(uri: str) -> str:
     """A URI in which somebody has escaped ``;`` and ``,`` as in text."""
+    if "\\" not in uri:
+        return uri
     return uri.replace("\\,", ",").replace("\\;", ";").replace("\\:", ":")

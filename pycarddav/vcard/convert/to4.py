@@ -226,7 +226,7 @@ def agent(line: Line) -> Line:
 
 def preference(line: Line) -> Line:
     """TYPE=pref is PREF=1, unless to3 has left a PREF that says more."""
-    if "pref" not in line.types:
+    if not line.params or "pref" not in line.types:
         return line
     types = [kind for kind in line.param("TYPE") if kind.lower() != "pref"]
     line = line.with_param("TYPE", *types)
