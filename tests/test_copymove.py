@@ -1,9 +1,10 @@
 """COPY and MOVE (RFC 4918 §9.8, §9.9, §10.3, §10.6)."""
 
 import pytest
-from conftest import BOOK, HOME, PREFIXED, condition, root, vcard
+from conftest import ALICE, BOOK, HOME, PREFIXED, condition, root, vcard
 
 from pycarddav.dav.errors import BadGateway, BadRequest
+from pycarddav.dav.headers import ANYTHING
 from pycarddav.dav.names import CARDDAV, DAV
 from pycarddav.protocol.urls import local
 
@@ -194,6 +195,23 @@ def test_conditions_are_about_the_source(client, work, ada, method):
     assert client(method, ada, destination=destination, if_none_match="*").status == 412
     assert listed(client, WORK) == []
     assert client(method, ada, destination=destination, if_match=etag).status == 201
+
+
+def test_what_is_copied_is_what_the_condition_is_about(client, store, work, ada):
+    """Another phone may be quicker than the condition."""
+
+    cards = store.cards
+
+    def read(book, names=None):
+        if names == ["ada.vcf"]:
+            store.put(book, "ada.vcf", OLD, "ada", ANYTHING, ALICE)
+        return cards(book, names)
+
+    etag = client("GET", ada).headers["ETag"]
+    store.cards = read
+    assert client("COPY", ada, destination=WORK + "new.vcf", if_match=etag).status == 412
+    store.cards = cards
+    assert listed(client, WORK) == []
 
 
 @pytest.mark.parametrize("method", ["COPY", "MOVE"])

@@ -88,6 +88,11 @@ class Storage:
         " replaced; XDG_DATA_HOME is ~/.local/share where it is not set.",
         "--storage FOLDER",
     )
+    quota: int = default(
+        f"{Limits.quota}",
+        size,
+        "The most that the contacts of one user may take together, such as 500M. 0 is no limit.",
+    )
     watch: Choice = default(
         "auto",
         one_of(*get_args(Choice)),

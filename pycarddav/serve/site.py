@@ -36,7 +36,11 @@ def store(config: Config) -> Iterator[FilesystemStore]:
 
 def limits(config: Config) -> Limits:
     largest = config.server.max_body_size
-    return Limits(max_body_size=largest, max_resource_size=min(largest, Limits.max_resource_size))
+    return Limits(
+        max_body_size=largest,
+        max_resource_size=min(largest, Limits.max_resource_size),
+        quota=config.storage.quota,
+    )
 
 
 def app(config: Config, store: Store) -> App:

@@ -162,12 +162,13 @@ def send(
     content = response.body
     bodiless = response.status in BODILESS
     fields = {**SECURITY, **response.headers}
-    if environ["REQUEST_METHOD"] == "HEAD" and not isinstance(content, bytes):
-        content = b"".join(content)  # so that HEAD says the length, and the connection stays
+    head = environ["REQUEST_METHOD"] == "HEAD"
     if isinstance(content, bytes) and not bodiless:
         fields["Content-Length"] = str(len(content))
+    elif head and not bodiless:  # it says the length as well, so that the connection stays
+        fields["Content-Length"] = str(sum(map(len, content)))
     start_response(_STATUS[response.status], list(fields.items()))
-    if bodiless or environ["REQUEST_METHOD"] == "HEAD":
+    if bodiless or head:
         log(0)
         return []
     if not isinstance(content, bytes):
