@@ -93,3 +93,14 @@ def test_a_location_is_below_the_base_path(client):
 def test_only_a_book_takes_new_members(client, path):
     client.put("ada.vcf", ADA)
     assert client("POST", path, ADA).status == 405
+
+
+def test_another_sites_page_adds_no_cards(client):
+    """A browser sends its form without asking first, with the password of whoever is logged in."""
+    foreign = client("POST", BOOK, vcard("eve", "Eve"), sec_fetch_site="cross-site")
+    assert (foreign.status, client.sync()[0]) == (403, {})
+    assert client("POST", BOOK, vcard("eve", "Eve"), sec_fetch_site="same-origin").status == 201
+
+
+def test_a_slug_of_long_characters_is_no_longer_than_a_name(client):
+    assert client("POST", BOOK, vcard("eve", "Eve"), slug="%F0%9D%92%9C" * 80).status == 201

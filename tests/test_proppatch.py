@@ -1,5 +1,6 @@
 """What clients attach (RFC 4918 §4, §9.2) to cards and principals too, and how much of it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -174,3 +175,27 @@ def test_many_properties_take_no_long_time(client):
     """A body of 3 MB: work that grows with the square of it would take an hour."""
     many = "".join(f"<p{n} xmlns='urn:x'/>" for n in range(100_000))
     assert client("PROPPATCH", BOOK, updating(many)).status == 507
+
+
+@pytest.mark.parametrize("path", [CARD, BOOK, HOME, PRINCIPAL])
+def test_what_several_clients_attach_at_once_is_all_kept(client, path):
+    def attach(number):
+        body = updating(f"<n{number} xmlns='urn:x'>{number}</n{number}>")
+        return client("PROPPATCH", path, body).status
+
+    with ThreadPoolExecutor(4) as clients:
+        assert set(clients.map(attach, range(24))) == {207}
+    names = [f"{{urn:x}}n{number}" for number in range(24)]
+    assert list(client.propfind(path, *names)[path].values()) == [str(n) for n in range(24)]
+
+
+@pytest.mark.parametrize("count", [250, 251])
+def test_the_number_of_properties_asked_for_at_once_is_bounded(client, count):
+    names = "".join(f"<n{number} xmlns='urn:x'/>" for number in range(count))
+    body = f"<D:propfind {PREFIXED}><D:prop>{names}</D:prop></D:propfind>"
+    assert client("PROPFIND", BOOK, body).status == (207 if count == 250 else 400)
+
+
+def test_the_name_of_a_property_is_bounded(client):
+    name = "n" * 1000
+    assert client("PROPPATCH", BOOK, updating(f"<{name} xmlns='urn:x'>1</{name}>")).status == 400

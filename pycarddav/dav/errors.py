@@ -13,6 +13,7 @@ class Error(Exception):
 
     status = 500
     condition: str | None = None
+    public: str | None = None  # said to the client where the message may name the server's files
 
     def details(self, base: str) -> tuple[XML, ...]:
         """What goes inside the precondition element; *base* is put before every path."""
@@ -28,7 +29,8 @@ class Error(Exception):
 
     def body(self, base: str = "") -> bytes:
         """A DAV:error document (RFC 4918 §14.5), with the message for the person who debugs."""
-        said = [E(DAV.responsedescription, str(self))] if str(self) else []
+        message = self.public or str(self)
+        said = [E(DAV.responsedescription, message)] if message else []
         return document(DAV.error, *([self.element(base) or ""]), *said)
 
 
@@ -178,6 +180,7 @@ class Unavailable(Error):
     """The storage cannot be read or trusted at the moment: nothing must be concluded from that."""
 
     status = 503
+    public: str | None = "the storage cannot be trusted at the moment; the server's log says why"
     retry_after = 300  # seconds
 
     def headers(self) -> dict[str, str]:
@@ -187,11 +190,13 @@ class Unavailable(Error):
 class Busy(Unavailable):
     """As many are being served as can be; DAVx⁵ and Apple's clients come back by themselves."""
 
+    public = None
     retry_after = 2
 
 
 class InsufficientStorage(Error):
     status = 507
+    public: str | None = "there is no room for this on the server"
     condition = DAV.sufficient_disk_space
 
 
@@ -203,6 +208,7 @@ class TooManyMatches(Error):
 
 
 class QuotaExceeded(InsufficientStorage):
+    public = None
     condition = DAV.quota_not_exceeded
 
 

@@ -21,6 +21,7 @@ LANGUAGE = f"{{{XML_NAMESPACE}}}lang"
 
 MAX_DEPTH = 64
 MAX_ELEMENTS = 200_000  # an addressbook-multiget of a whole book has one element per card
+MAX_NAME = 1000  # characters of an element's namespace and name: names are remembered
 
 
 class Malformed(ValueError):
@@ -51,6 +52,8 @@ class _BoundedBuilder(TreeBuilder):
     def start(self, tag: str, attrs: dict[str, str], /) -> Element:
         self._depth += 1
         self._elements += 1
+        if len(tag) > MAX_NAME:
+            raise Malformed("the name of an element is too long")
         if self._depth > MAX_DEPTH or self._elements > MAX_ELEMENTS:
             raise Malformed("too many or too deeply nested elements")
         return super().start(tag, attrs)

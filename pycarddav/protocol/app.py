@@ -1,5 +1,6 @@
 """A request's whole journey."""
 
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -48,6 +49,8 @@ class App:
             user = principal.name
             response = self.handle(request, principal)
         except Error as error:
+            if error.public:
+                log.warning("%s %s: %s", request.method, json.dumps(request.path[:200]), error)
             response = Response(error.status, XML_TYPE | error.headers(), error.body(self.base))
         except Exception:
             log.exception("%s %s", request.method, request.path)

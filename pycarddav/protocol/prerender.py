@@ -44,7 +44,7 @@ def prerendered(render: Render[P]) -> Render[P]:
                 found = gzipped(found)
             # Otherwise it tells of what has come since, and is never asked for again.
             if ctx.store.book(book.owner, book.name) == book and isinstance(found.body, bytes):
-                kept.put(key, found, len(found.body))
+                kept.put(key, found, len(found.body) + wanted.size)
         return found
 
     return remembered

@@ -20,6 +20,7 @@ from .registry import prop
 log = logging.getLogger(__name__)
 
 Getter = Callable[[Any, Context], str | None]
+MAX_NAMES = 250  # several times what any client asks for; each is answered for each card
 MODES = (DAV.prop, DAV.allprop, DAV.propname)
 
 
@@ -45,10 +46,17 @@ class PropFind:
         for mode, found in carried.items():
             listed = {DAV.prop: found, DAV.allprop: element.find(DAV.include)}.get(mode)
             names = {} if listed is None else {asked.tag: _said(asked) for asked in listed}
+            if len(names) > MAX_NAMES:
+                raise BadRequest(f"at most {MAX_NAMES} properties at once")
             return cls(mode, tuple(names.items()))
         if element.tag == DAV.propfind:
             raise BadRequest("a propfind has prop, allprop or propname")
         return cls()  # a report without any is about all properties (RFC 6352 §8.6)
+
+    @cached_property
+    def size(self) -> int:
+        """Characters of the names, for whoever keeps this."""
+        return sum(len(name) for name, _ in self.names)
 
     @cached_property
     def wants_content(self) -> bool:

@@ -39,7 +39,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no annota
 
     def parse_header(self, header_plus: bytes) -> None:
         codings = TRANSFER_ENCODING.findall(header_plus)  # waitress removes what it understood
-        super().parse_header(header_plus)
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # urlsplit(): http://[
+            raise ParsingError("this is not a request target") from error
         if self.version not in ("1.0", "1.1"):
             raise ParsingError("HTTP/1.0 and HTTP/1.1 are spoken here")
         if codings and (self.version == "1.0" or "CONTENT_LENGTH" in self.headers):

@@ -163,10 +163,12 @@ def send(
     bodiless = response.status in BODILESS
     fields = {**SECURITY, **response.headers}
     head = environ["REQUEST_METHOD"] == "HEAD"
-    if isinstance(content, bytes) and not bodiless:
-        fields["Content-Length"] = str(len(content))
-    elif head and not bodiless:  # it says the length as well, so that the connection stays
-        fields["Content-Length"] = str(sum(map(len, content)))
+    if isinstance(content, bytes):
+        octets = len(content)
+    elif head:  # it says the length as well, so that the connection stays
+        octets = sum(len(fragment) for fragment in content)
+    if not bodiless and (head or isinstance(content, bytes)):
+        fields["Content-Length"] = str(octets)
     start_response(_STATUS[response.status], list(fields.items()))
     if bodiless or head:
         log(0)

@@ -17,6 +17,7 @@ ones InsufficientStorage when there is no room.
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from ..dav.errors import PreconditionFailed
@@ -32,6 +33,9 @@ class Store(Protocol):
 
     def home(self, owner: str) -> Home | None:
         """The home of *owner*, if there is one."""
+
+    def changing_properties(self, owner: str) -> AbstractContextManager[None]:
+        """Hold off whoever else reads properties in this home to save them changed."""
 
     def save_home(self, home: Home) -> None:
         """Create the home, or replace its properties."""

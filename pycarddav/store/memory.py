@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from ..dav.errors import InvalidSyncToken, NotFound, PreconditionFailed, UidConflict
@@ -34,6 +35,11 @@ class MemoryStore:
 
     def home(self, owner: str) -> Home | None:
         return self._homes.get(owner)
+
+    @contextmanager
+    def changing_properties(self, owner: str) -> Iterator[None]:
+        with self._lock:
+            yield
 
     def save_home(self, home: Home) -> None:
         self._homes[home.owner] = home

@@ -5,7 +5,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 from uuid import uuid4
 
-from ...dav.errors import PreconditionFailed
+from ...dav.errors import Forbidden, PreconditionFailed
 from ...dav.headers import Condition
 from ...dav.names import DAV
 from ...model import AddressBook, UnmappedCard
@@ -19,7 +19,7 @@ from .put import save
 NEW = Condition(if_none_match="*")
 
 # A Slug (RFC 5023 §9.7) that is a good name in a URL and on every file system.
-_SLUG = re.compile(r"(?!\.)([\w@+=.-]{1,80}?)(\.vcf)?")
+_SLUG = re.compile(r"(?!\.)([\w@+=.-]{1,60}?)(\.vcf)?")
 
 
 @method("POST", on=AddressBook, needs=DAV.read, judges=True)
@@ -27,6 +27,9 @@ _SLUG = re.compile(r"(?!\.)([\w@+=.-]{1,80}?)(\.vcf)?")
 @strictly
 def add_member(book: AddressBook, ctx: Context) -> Response:
     """201 with the Location of the card: named by its Slug if that is to be had."""
+    if ctx.request.header("sec-fetch-site") == "cross-site":
+        # A browser that is logged in would send any page's form here, without asking first.
+        raise Forbidden("another site's page may not add cards")
     slug = _SLUG.fullmatch(unquote(ctx.request.header("slug", "") or ""))
     if slug:
         try:

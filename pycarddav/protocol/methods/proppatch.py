@@ -5,7 +5,7 @@ from typing import TypeVar
 from xml.etree.ElementTree import Element
 
 from ...dav import multistatus, xml
-from ...dav.errors import BadRequest, ProtectedProperty, QuotaExceeded
+from ...dav.errors import BadRequest, NotFound, ProtectedProperty, QuotaExceeded
 from ...dav.names import DAV
 from ...dav.xml import LANGUAGE, E
 from ...model import AddressBook, Entry, Home, Principal
@@ -14,6 +14,7 @@ from ..context import Context, Limits
 from ..messages import Response
 from ..prefer import succinct
 from ..registry import method, prop
+from ..urls import owner, resolve
 
 Patchable = Principal | Home | AddressBook | Entry
 Patched = TypeVar("Patched", bound=Patchable)
@@ -29,7 +30,12 @@ def proppatch(resource: Patchable, ctx: Context) -> Response:
     response = multistatus_response([outcome(ctx.href(resource), changes, refused)])
     if refused:
         return response
-    _save(apply(resource, changes, ctx.limits), ctx)
+    whose = owner(resource) or ctx.principal.name
+    with ctx.store.changing_properties(whose):  # two clients' changes must both be kept
+        now = resolve(ctx.request.path, ctx.store)
+        if not isinstance(now, Patchable):
+            raise NotFound("it has just been deleted")
+        _save(apply(now, changes, ctx.limits), ctx)
     return succinct(response, ctx)
 
 

@@ -5,7 +5,7 @@ What the server needs beside the cards lies in ``<folder>/.pycarddav/<owner>/<bo
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,9 @@ class FilesystemStore:
                 return None
             values = self._read_properties(path)
         return Home(owner, values.get("displayname"), values.get("dead", ()))
+
+    def changing_properties(self, owner: str) -> AbstractContextManager[None]:
+        return self._shelf.properties_lock(owner)
 
     def save_home(self, home: Home) -> None:
         path = self._shelf.new_path(home.owner)

@@ -5,7 +5,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from ...dav.errors import Conflict, Forbidden, NotFound, PreconditionFailed, Unavailable
@@ -128,6 +128,13 @@ class Shelf:
             for owner in sorted({*owners}):
                 stack.enter_context(Lock(self.root.state(owner, f".{_LOCK}")).within())
             yield
+
+    def properties_lock(self, owner: str) -> AbstractContextManager[None]:
+        """Hold what guards reading the properties in a home, and saving them changed.
+
+        Taken before the home's own lock, under which they are written.
+        """
+        return Lock(self.root.state(owner, ".properties.lock")).within()
 
     @contextmanager
     def replacing(self, owner: str, name: str, overwrite: bool, *moving: Book) -> Iterator[bool]:
