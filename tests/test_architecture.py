@@ -53,6 +53,12 @@ def test_every_import_points_down():
                 assert PROTOCOL.index(there[1]) <= PROTOCOL.index(here[1]), at
 
 
+def test_the_map_has_every_module_of_the_protocol():
+    text = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    files = {path.name for path in (PACKAGE / "protocol").glob("*.py")} - {"__init__.py"}
+    assert {name for name in files if name not in text} == set()
+
+
 def test_every_layer_is_named():
     folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
     assert folders <= set(LAYERS)
