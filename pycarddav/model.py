@@ -38,6 +38,11 @@ class Principal:
     dead: "Dead" = ()
 
     @property
+    def limited(self) -> bool:
+        """Whether this login may do less than its user."""
+        return self.read_only or self.books is not None
+
+    @property
     def path(self) -> str:
         return f"/{PRINCIPALS}/{encode(self.name)}/"
 

@@ -77,6 +77,12 @@ def test_the_vocabulary_and_the_cards_do_no_io():
             assert not INPUT_AND_OUTPUT & {name.split(".")[0] for name in names}, path
 
 
+def test_books_are_listed_for_the_one_who_asks():
+    """A listing of its own would show what a limited login must not see; the quota is a sum."""
+    listing = [path.name for path in modules("protocol") if "store.books" in path.read_text()]
+    assert listing == ["quota.py", "tree.py"]
+
+
 def test_only_one_file_knows_wsgi_and_two_know_waitress():
     knowing = {
         word: [p.relative_to(PACKAGE).as_posix() for p in modules(".") if word in p.read_text()]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from ..dav.errors import NeedPrivileges, NotFound
 from ..dav.names import DAV
-from ..model import Principal, Resource, Unmapped
-from .urls import owner, parent
+from ..model import AddressBook, Home, Principal, Resource, Unmapped, UnmappedBook
+from .urls import book_name, owner, parent
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,26 @@ def granted(resource: Resource | Unmapped) -> tuple[Grant, ...]:
 
 def privileges(principal: Principal, resource: Resource | Unmapped) -> tuple[str, ...]:
     """What *principal* may do there; on an unmapped URL, what they may do in the collection."""
+    admin = principal.admin and not principal.limited
     for who, held in granted(resource):
-        if who is None or principal.admin or who.name == principal.name:
-            return held
+        if who is None or admin or who.name == principal.name:
+            return _left(held, principal, resource) if principal.limited else held
     return NOTHING
+
+
+def _left(
+    held: tuple[str, ...], principal: Principal, resource: Resource | Unmapped
+) -> tuple[str, ...]:
+    """What the limits of a login leave of what its user holds.
+
+    Other books than its own do not exist for it, and in the home it makes and removes none.
+    """
+    reads, name = principal.read_only, book_name(resource)
+    if principal.books is not None:
+        if name is not None and name not in principal.books:
+            return NOTHING
+        reads = reads or name is None or isinstance(resource, UnmappedBook)
+    return tuple(item for item in held if item in VIEWER) if reads else held
 
 
 def see(principal: Principal, resource: Resource | Unmapped) -> None:
@@ -72,6 +88,9 @@ def see(principal: Principal, resource: Resource | Unmapped) -> None:
 
 def require(privilege: str | None, principal: Principal, resource: Resource | Unmapped) -> None:
     """NeedPrivileges, naming the resource on which the privilege is missing."""
-    if privilege and privilege not in privileges(principal, resource):
-        on_parent = privilege in (DAV.bind, DAV.unbind)  # they are about the collection (§3.9)
+    on_parent = privilege in (DAV.bind, DAV.unbind)  # they are about the collection (§3.9)
+    place = resource
+    if on_parent and isinstance(resource, AddressBook):
+        place = Home(resource.owner)
+    if privilege and privilege not in privileges(principal, place):
         raise NeedPrivileges(parent(resource) if on_parent else resource.path, privilege)

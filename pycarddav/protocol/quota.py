@@ -11,7 +11,7 @@ from .context import Context
 
 
 def used(owner: str, ctx: Context) -> int:
-    """The octets of all cards in a home."""
+    """The octets of all cards in a home, whoever asks: the limit is for all of them."""
     return sum(book.size for book in ctx.store.books(owner))
 
 

@@ -17,7 +17,7 @@ def children(resource: Resource, ctx: Context) -> Iterator[Resource]:
         case PrincipalCollection():
             yield from principals(resource, ctx)
         case Home():
-            yield from ctx.store.books(resource.owner)
+            yield from books(resource.owner, ctx)
         case AddressBook():
             yield from ctx.store.entries(resource)
 
@@ -27,6 +27,12 @@ def descendants(resource: Resource, ctx: Context) -> Iterator[Resource]:
     for child in children(resource, ctx):
         yield child
         yield from descendants(child, ctx)
+
+
+def books(owner: str, ctx: Context) -> list[AddressBook]:
+    """The books in a home that the one who asks may see."""
+    found = ctx.store.books(owner)
+    return [book for book in found if DAV.read in privileges(ctx.principal, book)]
 
 
 def principals(resource: Resource, ctx: Context) -> Iterator[Principal]:

@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 from ..dav.errors import BadGateway, BadRequest, Conflict, Error, Forbidden, NotFound
 from ..model import (
     PRINCIPALS,
+    AddressBook,
     Entry,
     Principal,
     PrincipalCollection,
@@ -151,3 +152,15 @@ def owner(resource: Resource | Unmapped) -> str | None:
         case Entry() | UnmappedCard():
             return resource.book.owner
     return resource.owner
+
+
+def book_name(resource: Resource | Unmapped) -> str | None:
+    """The name of the book that a resource is, or is in, or would be; None above the books."""
+    match resource:
+        case AddressBook() | UnmappedBook():
+            return resource.name
+        case Entry() | UnmappedCard():
+            return resource.book.name
+        case Unmappable():
+            return segments(resource.path)[1]
+    return None

@@ -7,6 +7,7 @@ from ...model import AddressBook, Root
 from ..context import Context
 from ..messages import Response
 from ..registry import method
+from ..tree import books
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -34,11 +35,11 @@ the same over CardDAV.</p>
 
 @method("GET", "HEAD", on=Root, needs=DAV.read, judges=True)
 def front_page(root: Root, ctx: Context) -> Response:
-    books = "\n".join(_item(book, ctx) for book in ctx.store.books(ctx.principal.name))
+    listed = "\n".join(_item(book, ctx) for book in books(ctx.principal.name, ctx))
     page = PAGE.format(
         server=escape(ctx.request.origin + ctx.href(root)),
         user=escape(ctx.principal.name),
-        books=books,
+        books=listed,
     )
     return Response(200, {"Content-Type": "text/html; charset=utf-8"}, page.encode())
 

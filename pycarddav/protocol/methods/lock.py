@@ -32,7 +32,7 @@ from ..bodies import XML_TYPE, element, multistatus_response
 from ..context import Context, in_force
 from ..messages import Response
 from ..registry import method
-from ..urls import owner, parent
+from ..urls import owner, parent, resolve
 
 DEFAULT_SECONDS = 3600  # for a client that does not say
 LONGEST_OWNER = 4096  # characters of what a client says of itself
@@ -86,12 +86,17 @@ def unlock(resource: Lockable, ctx: Context) -> Response:
     found = next((it for it in locks.covering(resource, ctx) if it.token == header[1]), None)
     if found is None:
         raise TokenMismatch("there is no such lock on this resource")
-    if found.principal != ctx.principal.name:
-        require(DAV.unlock, ctx.principal, resource)
+    _check_may_change(found, ctx)
     ctx.store.change_locks(
         _owner(resource), lambda kept: tuple(it for it in in_force(kept) if it != found)
     )
     return Response(204)
+
+
+def _check_may_change(lock: Lock, ctx: Context) -> None:
+    """NeedPrivileges.  Who made the lock may, but a limited login is not all of who it is."""
+    if lock.principal != ctx.principal.name or ctx.principal.limited:
+        require(DAV.unlock, ctx.principal, resolve(lock.root, ctx.store))
 
 
 def _owner(resource: Lockable) -> str:
@@ -158,6 +163,9 @@ def _refresh(resource: Lockable, ctx: Context) -> Response:
     header = ctx.request.if_header
     if header is None or len(header.tokens) != 1:
         raise BadRequest("a LOCK has a body, or one token in an If header")
+    for covering in locks.covering(resource, ctx):
+        if locks.is_submitted(covering, ctx):
+            _check_may_change(covering, ctx)
     fresh: list[Lock] = []
 
     def extend(kept: tuple[Lock, ...]) -> tuple[Lock, ...]:

@@ -8,6 +8,7 @@ from ...dav.xml import XML, E
 from ...model import AddressBook, Home, Principal
 from ..context import Context
 from ..registry import prop
+from ..tree import books
 
 
 @prop(CALENDARSERVER.getctag, on=AddressBook, allprop=False)
@@ -19,7 +20,7 @@ def getctag(book: AddressBook, ctx: Context) -> str:
 @prop(CALENDARSERVER.getctag, on=Home, allprop=False)
 def home_getctag(home: Home, ctx: Context) -> str:
     """Changes when any of its books does: iOS looks here first."""
-    state = "\n".join(f"{book.name}/{book.token}" for book in ctx.store.books(home.owner))
+    state = "\n".join(f"{book.name}/{book.token}" for book in books(home.owner, ctx))
     return hashlib.sha256(state.encode()).hexdigest()[:32]
 
 

@@ -8,6 +8,7 @@ from ...dav.names import DAV
 from ...model import AddressBook, Home, encode
 from ..context import Context
 from ..registry import prop
+from ..tree import books
 
 PREFIX = "data:,"  # a token is a URI (§3.1), and this one names nothing but itself
 
@@ -19,7 +20,7 @@ def sync_token(book: AddressBook, ctx: Context) -> str:
 
 @prop(DAV.sync_token, on=Home, allprop=False)
 def home_sync_token(home: Home, ctx: Context) -> str:
-    return home_token(home, {book.name: book.token for book in ctx.store.books(home.owner)})
+    return home_token(home, {book.name: book.token for book in books(home.owner, ctx)})
 
 
 def home_token(home: Home, known: Mapping[str, str]) -> str:

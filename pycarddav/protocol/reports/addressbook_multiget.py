@@ -7,6 +7,7 @@ from ...dav import multistatus
 from ...dav.names import CARDDAV, DAV
 from ...dav.xml import XML
 from ...model import AddressBook, Entry, Home
+from .. import tree
 from ..bodies import multistatus_response
 from ..context import Context
 from ..members import answered
@@ -36,7 +37,7 @@ def multiget_of_card(entry: Entry, body: Element, ctx: Context) -> Response:
 @report(CARDDAV.addressbook_multiget, on=Home)
 def multiget_of_home(home: Home, body: Element, ctx: Context) -> Response:
     """The hrefs are cards at any depth."""
-    books, places = ctx.store.books(home.owner), _places(body, ctx)
+    books, places = tree.books(home.owner, ctx), _places(body, ctx)
     return multistatus_response(_answers(books, places, requested(body, ctx), ctx))
 
 

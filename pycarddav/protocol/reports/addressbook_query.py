@@ -10,6 +10,7 @@ from ...dav.names import CARDDAV
 from ...dav.xml import XML
 from ...model import AddressBook, Card, Entry, Home, Resource
 from ...vcard import query
+from .. import tree
 from ..bodies import multistatus_response
 from ..context import Context
 from ..messages import Response
@@ -34,7 +35,7 @@ def query_card(entry: Entry, body: Element, ctx: Context) -> Response:
 @report(CARDDAV.addressbook_query, on=Home)
 def query_home(home: Home, body: Element, ctx: Context) -> Response:
     """The cards of all books, when asked for Depth infinity (§8.2)."""
-    return _query(home, ctx.store.books(home.owner) if _depth(ctx) == "infinity" else [], body, ctx)
+    return _query(home, tree.books(home.owner, ctx) if _depth(ctx) == "infinity" else [], body, ctx)
 
 
 def _query(resource: Resource, books: list[AddressBook], body: Element, ctx: Context) -> Response:

@@ -14,6 +14,7 @@ from ...dav.errors import BadRequest, InvalidSyncToken, TooManyMatches
 from ...dav.names import DAV
 from ...dav.xml import XML, E
 from ...model import AddressBook, Changes, Home, encode
+from .. import tree
 from ..bodies import multistatus_response
 from ..context import Context
 from ..members import answered
@@ -101,7 +102,7 @@ def _home_answers(
     home: Home, known: dict[str, str], deep: bool, room: int, wanted: PropFind, ctx: Context
 ) -> Iterator[XML]:
     """*known* is what the client knows, and is kept up to date with what it is told."""
-    books = {book.name: book for book in ctx.store.books(home.owner)}
+    books = {book.name: book for book in tree.books(home.owner, ctx)}
     for name in [name for name in known if name not in books][:room]:
         del known[name]
         room -= 1
