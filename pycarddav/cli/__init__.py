@@ -14,6 +14,7 @@ from .console import MEANINGS, Exit, Failure, complain
 COMMANDS = {
     "serve": "run the server",
     "user": "add, list and remove users, change passwords",
+    "token": "make, list and revoke app passwords",
     "book": "create, list and delete address books",
     "history": "show what a book or a card was",
     "restore": "bring back a card, or a book as it was",

@@ -8,6 +8,7 @@ from ..auth.accounts import UserExists, UserNotFound
 from ..auth.htpasswd import HtpasswdUnreadable
 from ..auth.names import UserNameRefused
 from ..auth.passwords import PasswordRefused
+from ..auth.tokens import TokenExists, TokenNotFound, TokenRefused
 from ..dav.errors import BadRequest, Conflict, Error, Forbidden, NotFound
 from ..serve.sockets import CannotListen
 from ..serve.tls import CertificateUnusable
@@ -23,7 +24,11 @@ def failures() -> Iterator[None]:
         raise Failure(f"there is no user {error}", code=Exit.NOT_FOUND) from error
     except UserExists as error:
         raise Failure(f"there is a user {error} already", code=Exit.CONFLICT) from error
-    except (UserNameRefused, PasswordRefused, BadRequest, Forbidden) as error:
+    except TokenExists as error:
+        raise Failure(f"there is an app password {error} already", code=Exit.CONFLICT) from error
+    except TokenNotFound as error:
+        raise Failure(f"there is no app password {error}", code=Exit.NOT_FOUND) from error
+    except (UserNameRefused, TokenRefused, PasswordRefused, BadRequest, Forbidden) as error:
         raise Failure(str(error), code=Exit.USAGE) from error
     except NotFound as error:
         raise Failure(str(error), code=Exit.NOT_FOUND) from error

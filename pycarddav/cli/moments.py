@@ -19,6 +19,19 @@ def moment(text: str) -> datetime:
         ) from None
 
 
+def end(text: str) -> datetime:
+    """A time to come: ``2027-01-31``, ``2027-01-31T10:00``; ``90`` days from now."""
+    now = datetime.now().astimezone()
+    try:
+        days = re.fullmatch("[0-9]{1,5}", text)
+        time = now + timedelta(int(text)) if days else datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise ArgumentTypeError(f'"{text}" is no date, such as 2027-01-31, or days') from None
+    if time <= now:
+        raise ArgumentTypeError(f'"{text}" is not in the future')
+    return time
+
+
 def written(time: datetime) -> str:
     """For a command line, exactly."""
     return time.astimezone().isoformat(timespec="milliseconds")
