@@ -2,12 +2,14 @@
 
 import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from disk import ME, Server, card
 
 from pycarddav.dav.errors import Conflict, NotFound, Unavailable
+from pycarddav.dav.headers import ANYTHING
 from pycarddav.model import AddressBook
 from pycarddav.store import etag
 from pycarddav.store.filesystem import Retention, deleted, journal, retention, timeline
@@ -234,6 +236,33 @@ def test_tidying_drops_what_need_not_be_kept_and_nothing_else(tmp_path, synced):
     assert server.contents()["bob.vcf"] == card("bob.vcf")
     names = {path.name for path in (server.state / "history").iterdir()}
     assert len(names) == 4  # two old versions of Ada, and what she and Bob are now
+
+
+def test_tidying_keeps_what_a_client_replaces_meanwhile(tmp_path):
+    class Meanwhile(Retention):
+        def kept(self, *args):
+            server.put("ada.vcf", "three")
+            return super().kept(*args)
+
+    server = Server(tmp_path / "storage", keep=Meanwhile())
+    server.store.save_book(AddressBook("alice", "friends"))
+    server.put("ada.vcf", "one")
+    server.put("ada.vcf", "two")
+    server.store.tidy()
+    assert content(server, "ada.vcf") == [card("ada.vcf", text) for text in ("one", "two", "three")]
+
+
+@pytest.mark.parametrize("gone", ["friends", "others"])
+def test_a_book_that_cannot_be_tidied_does_not_keep_the_others_from_it(synced, gone, tmp_path):
+    synced.store.save_book(AddressBook("alice", "others"))
+    other = synced.store.book("alice", "others")
+    synced.store.put(other, "cyd.vcf", card("cyd"), "cyd", ANYTHING, ME)
+    (synced.storage / "alice" / gone).rename(tmp_path / "gone")
+    with suppress(Unavailable):
+        synced.store.book("alice", gone)
+    synced.store.tidy()
+    tidied = {path.parent.name for path in (synced.storage / ".pycarddav/alice").glob("*/history")}
+    assert tidied == {"friends", "others"} - {gone}
 
 
 def test_tidying_removes_what_a_killed_process_left_behind_long_ago(synced):

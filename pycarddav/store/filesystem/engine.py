@@ -3,14 +3,15 @@
 What the server needs beside the cards lies in ``<folder>/.pycarddav/<owner>/<book>/``.
 """
 
+import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ...dav.errors import NotFound
+from ...dav.errors import Error, NotFound
 from ...dav.headers import Condition
 from ...model import AddressBook, Author, Card, Changes, Dead, Entry, Home, Lock
 from . import deleted, files, housekeeping, names, promises, properties, shelf
@@ -21,6 +22,8 @@ from .root import Root, folders, inode
 from .shelf import Shelf
 from .snapshot import Member
 from .watch import Choice, Watches
+
+log = logging.getLogger(__name__)
 
 _LOCKS = ".locks.json"
 
@@ -44,8 +47,10 @@ class FilesystemStore:
     def tidy(self) -> None:
         """What is to be done now and then: see housekeeping.  Requests go on meanwhile."""
         for kept in self._shelf.open_books():
-            with suppress(NotFound):
+            try:
                 housekeeping.tidy(kept, self._keep)
+            except (Error, ValueError) as error:  # of one book, the others know nothing
+                log.warning("%s: not tidied: %s", kept.path, error)
         deleted.drop(self.root, datetime.now(UTC) - timedelta(days=self._keep.days))
 
     def opened(self, book: AddressBook) -> Book:

@@ -26,8 +26,9 @@ def tidy(book: Book, keep: Retention) -> None:
                 book.history.copy(book.folder.file(name), member.etag)
         with book.locked():
             book.mirror.journal.compact()
-        past, now = book.past(), datetime.now(UTC)
+        now, past = datetime.now(UTC), book.past()
         wanted = keep.kept(past, book.history.size, now)
+        wanted.update(past.now().values())  # a client may have replaced some of them meanwhile
         wanted.update(member.etag for member in book.mirror.snapshot.members.values())
         book.history.prune(wanted, past.etags(), now.timestamp() - keep.days * 86400)
 
