@@ -6,12 +6,14 @@ import shutil
 import stat
 import subprocess
 import threading
+from dataclasses import replace
 
 import pytest
 from disk import ME, Server, card
 
 from pycarddav.dav.errors import Conflict, Forbidden, InvalidSyncToken, PreconditionFailed
 from pycarddav.dav.headers import ANYTHING, Condition
+from pycarddav.dav.xml import XML
 from pycarddav.model import AddressBook, Home
 from pycarddav.store.filesystem import FilesystemStore
 
@@ -89,6 +91,24 @@ def test_broken_properties_leave_the_last_good_ones(server, text):
     assert server.book.displayname is None
     server.store.save_book(AddressBook("alice", "friends", displayname="New"))
     assert server.book.displayname == "New"
+
+
+@pytest.mark.parametrize("save", ["book", "card"])
+def test_broken_properties_are_kept_beside_those_that_replace_them(server, save):
+    server.put("ada.vcf")
+    broken = b'{"displayname": "By hand",}'
+    (server.folder / ".properties.json").write_bytes(broken)
+    if save == "book":
+        server.store.save_book(server.book)
+    else:
+        (ada,) = server.store.entries(server.book)
+        server.store.save_entry(replace(ada, dead=(("{u:}x", XML('<x xmlns="u:"/>')),)))
+    json.loads((server.folder / ".properties.json").read_bytes())
+    (kept,) = server.folder.glob(".properties.json.broken-*")
+    assert kept.read_bytes() == broken
+    server.store.save_book(server.book)
+    assert list(server.folder.glob(".properties.json.broken-*")) == [kept]
+    assert server.names() == ["ada.vcf"]
 
 
 def test_a_deleted_book_is_put_away_and_not_lost(server):

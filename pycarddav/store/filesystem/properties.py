@@ -62,26 +62,41 @@ def write(folder: str, values: dict[str, Any]) -> None:
 
     InsufficientStorage.
     """
-    kept = {"created": time.time()} | _kept(folder) | values
+    path, before = os.path.join(folder, FILE), _kept(folder)
+    kept = {"created": time.time()} | (before or {}) | values
     data = (json.dumps(kept, ensure_ascii=False, indent=1) + "\n").encode()
     if len(data) > _LARGEST:
         raise InsufficientStorage("there is no room for so many properties")
-    files.save(os.path.join(folder, FILE), data)
+    if before is None:
+        _put_aside(path)
+    files.save(path, data)
 
 
 def write_cards(folder: str, changes: Mapping[str, Dead]) -> None:
     """Replace the properties of these cards; those of all others stay."""
-    cards = {**_kept(folder).get("cards", {}), **changes}
+    cards = {**(_kept(folder) or {}).get("cards", {}), **changes}
     write(folder, {"cards": {name: dead for name, dead in cards.items() if dead}})
 
 
-def _kept(folder: str) -> dict[str, Any]:
-    """What the file says; nothing, if it is broken: saving mends it."""
+def _put_aside(path: str) -> None:
+    """Keep a broken file, which somebody has written by hand, beside the one that replaces it."""
+    aside = f"{path}.broken-{os.lstat(path).st_mtime_ns}"  # the same if saving fails, and again
+    try:
+        os.link(path, aside, follow_symlinks=False)
+    except OSError:  # a file system without hard links, or a folder of this name
+        os.rename(path, aside)
+    log.warning("%s: it is broken, and replaced; it is kept as %s", path, aside)
+
+
+def _kept(folder: str) -> dict[str, Any] | None:
+    """What the file says; None if it is broken: saving mends it."""
     try:
         data, _ = files.read(os.path.join(folder, FILE), _LARGEST)
         _parse(data)
-    except _UNREADABLE:
+    except FileNotFoundError:
         return {}
+    except _UNREADABLE:
+        return None
     kept: dict[str, Any] = json.loads(data)
     return kept
 
