@@ -16,6 +16,9 @@ from pycarddav.dav.headers import ANYTHING, Condition
 from pycarddav.dav.xml import XML
 from pycarddav.model import AddressBook, Home
 from pycarddav.store.filesystem import FilesystemStore
+from pycarddav.store.filesystem.journal import Cause, Change, Journal
+from pycarddav.store.filesystem.snapshot import moved
+from pycarddav.store.filesystem.token import EMPTY
 
 # The disk
 
@@ -179,6 +182,21 @@ def test_a_journal_cut_off_in_mid_line_is_mended(synced):
     synced.restart()
     assert synced.sync() == ({"ada.vcf"}, set())
     assert journal.read_bytes().endswith(b"ada.vcf\n")
+
+
+def test_a_reader_never_sees_half_of_a_journal_that_is_read_again(tmp_path):
+    journal, state = Journal(str(tmp_path / "journal")), EMPTY
+    journal.begin({}, 0, state)
+    names = [f"{n}.vcf" for n in range(2000)]
+    for name in names:
+        state = moved(state, name, None, "etag")
+        journal.append([Change(name, "etag", state)], Cause("", "put"))
+    again = threading.Thread(target=lambda: [journal.open() for _ in range(10)])
+    again.start()
+    seen = {journal.since(0, EMPTY) == names}
+    while again.is_alive():
+        seen.add(journal.since(0, EMPTY) == names)
+    assert seen == {True}
 
 
 @pytest.mark.parametrize(

@@ -72,10 +72,12 @@ class Journal:
         self.path = path
         self._identity: tuple[int, int] | None = None
         self._begin_at(0, EMPTY)
+        self._shown = self._past
 
     def _begin_at(self, seq: int, state: int) -> None:
         self.seq, self.state = seq, state
-        # One object, so that a reader never sees the states of one past with the names of another.
+        # Readers are shown it when it is whole, as one object: else they would miss changes, or
+        # see the states of one past with the names of another.
         self._past = _Past(seq, state)
         self._offset = 0  # where the known part of the file ends
         self._unwritten = b""  # what a full disk did not take
@@ -104,6 +106,8 @@ class Journal:
             log.warning("%s: %s; a new one is begun", self.path, error)
             self._begin_at(0, EMPTY)
             return {}
+        finally:
+            self._shown = self._past
         self._identity = status.st_dev, status.st_ino
         self._cut(len(data))
         return members
@@ -139,6 +143,7 @@ class Journal:
         """Start a new file with these members as its past."""
         self._write(Past(now(), seq, state, dict(members), []))
         self._begin_at(seq, state)
+        self._shown = self._past
         self._offset = os.stat(self.path).st_size
 
     def append(self, changes: list[Change], cause: Cause) -> None:
@@ -172,11 +177,11 @@ class Journal:
         In another journal than the one that counted *seq*, what changed since the first time that
         the book was in *state*: a client may have put a card into it that is gone again.
         """
-        return self._past.since(seq, state)
+        return self._shown.since(seq, state)
 
     def after(self, seq: int) -> list[str]:
         """The names that changed after *seq*, if this journal counted that far."""
-        return self._past.after(seq)
+        return self._shown.after(seq)
 
     def read(self) -> "Past":
         """Everything that the file says."""
