@@ -182,6 +182,36 @@ def test_a_journal_cut_off_in_mid_line_is_mended(synced):
     synced.restart()
     assert synced.sync() == ({"ada.vcf"}, set())
     assert journal.read_bytes().endswith(b"ada.vcf\n")
+    assert list(synced.state.glob("journal.damaged-*")) == []
+
+
+@pytest.mark.parametrize("line", [0, 1, -4, -2])
+def test_a_journal_with_a_damaged_line_is_kept_as_it_was(synced, line):
+    for text in "123":
+        synced.put("ada.vcf", text)
+    journal = synced.state / "journal"
+    lines = journal.read_bytes().split(b"\n")
+    lines[line] = lines[line].replace(b"a", b"\t\xff")
+    damaged = b"\n".join(lines)
+    journal.write_bytes(damaged)
+    synced.restart()
+    assert synced.contents()["ada.vcf"] == card("ada.vcf", "3")
+    synced.put("bob.vcf", "after it")
+    synced.restart()
+    synced.put("bob.vcf", "again")
+    (kept,) = synced.state.glob("journal.damaged-*")
+    assert kept.read_bytes() == damaged
+
+
+def test_a_journal_that_is_damaged_under_a_running_server_is_kept_as_it_was(synced):
+    journal = synced.state / "journal"
+    damaged = journal.read_bytes() + b"junk\njunk\n"
+    journal.write_bytes(damaged)
+    synced.put("ada.vcf", "changed")
+    (kept,) = synced.state.glob("journal.damaged-*")
+    assert kept.read_bytes() == damaged
+    synced.restart()
+    assert synced.sync() == ({"ada.vcf"}, set())
 
 
 def test_a_reader_never_sees_half_of_a_journal_that_is_read_again(tmp_path):

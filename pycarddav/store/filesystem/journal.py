@@ -9,12 +9,14 @@
 
 Fields are separated by tabs, and JSON where they hold what cannot stand on a line.  The file is
 not synced: what a power cut takes from its end is found again as a difference to the folder.  A
-tail that is no line is cut off.  All methods but since() need the book's lock.
+tail that is no line is cut off; what is damaged beyond that is kept as ``journal.damaged-TIME``.
+All methods but since() need the book's lock.
 """
 
 import json
 import logging
 import os
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -103,8 +105,10 @@ class Journal:
         except FileNotFoundError:
             return {}
         except ValueError as error:
-            log.warning("%s: %s; a new one is begun", self.path, error)
+            kept = self._damaged()
+            log.warning("%s: %s; a new one is begun, it is kept as %s", self.path, error, kept)
             self._begin_at(0, EMPTY)
+            os.rename(self.path, kept)
             return {}
         finally:
             self._shown = self._past
@@ -236,7 +240,21 @@ class Journal:
         """Remove what is behind the last whole line: a power cut's, or a full disk's."""
         if self._offset < size:
             log.warning("%s: %d octets at its end are cut off", self.path, size - self._offset)
+            self._keep_damaged()
             os.truncate(self.path, self._offset)
+
+    def _keep_damaged(self) -> None:
+        """Copy the file, if more than an unfinished line is about to be cut off."""
+        with open(self.path, "rb") as file:
+            data = file.read()
+        if b"\n" in data[self._offset :]:
+            kept = self._damaged()
+            log.warning("%s: a line is damaged; as it was, it is kept as %s", self.path, kept)
+            files.save(kept, data)
+
+    def _damaged(self) -> str:
+        """Where a journal is put that cannot be read, for people to look at."""
+        return f"{self.path}.damaged-{time.time_ns()}"
 
 
 class _Past:
