@@ -11,6 +11,7 @@ from pycarddav.dav.errors import NoConversion
 from pycarddav.vcard import content, values
 from pycarddav.vcard.content import write_line
 from pycarddav.vcard.convert import convert, dates
+from pycarddav.vcard.validate import acceptable
 
 FN, N = "FN:x", "N:x;;;;"
 
@@ -400,6 +401,37 @@ def test_a_missing_name_is_made_of_what_there_is(given, formatted):
     old = lines(convert(card("4.0", *given), "3.0"))
     assert formatted in old
     assert sum(line.startswith("N:") for line in old) == 1
+
+
+HOSTILE = [
+    ("3.0", 'GEO;X-VCARD4-VALUE="geo:1,2^nEND:VCARD":1;2'),
+    ("3.0", 'N;X-VCARD4-VALUE="a;b;c;d;e;f^nEND:VCARD":a;b;c;d;e'),
+    ("3.0", 'BDAY;X-VCARD4-VALUE="19780716T12^nEND:VCARD":1978-07-16'),
+    ("3.0", 'PHOTO;ENCODING=b;MEDIATYPE="a/b^nEND:VCARD":AAAA'),
+    ("3.0", "X-VCARD4-END:VCARD"),
+    ("3.0", "X-VCARD4-BEGIN:VCARD"),
+    ("3.0", "X-VCARD4-VERSION:2.1"),
+    ("3.0", "X-VCARD4-UID:other"),
+    ("4.0", "ANNIVERSARY;X-VCARD3-NAME=END:20090808"),
+    ("4.0", 'ANNIVERSARY;X-VCARD3-NAME="a:b^nEND:VCARD^nX":20090808'),
+    ("4.0", "IMPP;X-VCARD3-NAME=UID:aim:other"),
+    ("4.0", "IMPP;X-VCARD3-NAME=X-AIM:aim:a%0AEND%3AVCARD"),
+    ("4.0", "TEL;VALUE=uri:tel:1%0D%0AEND%3AVCARD"),
+    ("4.0", 'ADR;LABEL="a^nEND:VCARD":;;;;;;'),
+    ("4.0", 'N;SORT-AS="a^nEND:VCARD":b;;;;'),
+    ("4.0", "PHOTO:data:a/b%0AEND%3AVCARD;base64,AAAA"),
+    ("2.1", "GEO;ENCODING=QUOTED-PRINTABLE:1=0AEND=3AVCARD"),
+    ("2.1", "X-A;ENCODING=QUOTED-PRINTABLE:1=0D=0AEND=3AVCARD=0DEND"),
+]
+
+
+@pytest.mark.parametrize(("version", "line"), HOSTILE)
+def test_nothing_that_is_carried_along_gets_out_of_its_line(version, line):
+    data = card(version, "UID:urn:x", line, "NOTE:last")
+    for wanted in ("3.0", "4.0"):
+        result = convert(data, wanted)
+        assert acceptable(result) == (result, "urn:x")
+        assert content.parse(result).get("NOTE")
 
 
 def test_the_same_version_is_the_same_object():

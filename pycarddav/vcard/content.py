@@ -136,7 +136,7 @@ def parse(data: bytes, names: Collection[str] | None = None) -> VCard:
         if item is None:
             illegible.setdefault(len(properties), []).append(line)
         elif item.name == "END":
-            end = line + b"".join(lines)
+            end = line + b"".join(lines)  # all the rest
         elif item.name == "BEGIN":
             properties.append(item._replace(line=_component(line, lines)))
         else:
@@ -262,16 +262,12 @@ def _named(head: str) -> tuple[str | None, str, str] | None:
     return match[1], match[2].upper(), semicolon + parameters
 
 
-@lru_cache(maxsize=256)
-def _cached_params(text: str) -> Params:
-    return _params(text)
-
-
 def read_params(text: str) -> Params:
     """The parameters in ``;A=b;C=d,e``: merged by name, unquoted, RFC 6868 decoded."""
-    return _cached_params(text) if len(text) < 200 else _params(text)
+    return _params(text) if len(text) < 200 else _params.__wrapped__(text)
 
 
+@lru_cache(maxsize=256)
 def _params(text: str) -> Params:
     params: dict[str, list[str]] = {}
     for parameter in split_unquoted(text, ";"):
@@ -286,7 +282,7 @@ def _params(text: str) -> Params:
 
 def _param_values(name: str, text: str) -> list[str]:
     if name == "TYPE" and text[:1] == '"' and _TOKENS.fullmatch(text.strip('"')):
-        text = text.strip('"')  # TYPE="CELL,VOICE" is a list (RFC 6350, erratum 3100 and practice)
+        text = text.strip('"')  # TYPE="voice,home" is a list: an example of RFC 6350 §6.4.1
     return [_param_value(value) for value in split_unquoted(text, ",")]
 
 
@@ -308,9 +304,10 @@ def _param_value(text: str) -> str:
 
 
 def write_line(group: str | None, name: str, params: Params, value: str) -> bytes:
-    """A folded content line; *value* is escaped already."""
+    """A folded content line; *value* is escaped already, but cannot get out of its line."""
     head = f"{group}.{name}" if group else name
     written = "".join(f";{key}={','.join(map(write_param, found))}" for key, found in params)
+    value = value.replace("\r", "").replace("\n", "\\n")
     return fold(f"{head}{written}:{value}")
 
 
@@ -341,7 +338,10 @@ def fold(text: str) -> bytes:
 
 
 def version(data: bytes) -> str:
-    """The card's version, read from its second line if it is there; empty when it has none."""
+    """The card's version, read from its second line if it is there; empty when it has none.
+
+    Unreadable.
+    """
     match = _VERSION.match(data)
     return match[1].decode() if match else parse(data).version
 

@@ -61,7 +61,7 @@ def quoted_printable(value: str, charset: str) -> str:
     try:
         text = octets.decode(known_charset(charset))
     except (UnicodeDecodeError, LookupError):
-        text = lenient(octets)
+        text = _lenient(octets)
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\\n")
     return CONTROL.sub("\ufffd", text)
 
@@ -74,6 +74,6 @@ def known_charset(name: str) -> str:
 _LATIN = {0xDC00 + octet: octet for octet in range(0x80, 0x100)}  # by surrogateescape (PEP 383)
 
 
-def lenient(octets: bytes) -> str:
+def _lenient(octets: bytes) -> str:
     """UTF-8 as far as it is that; every other octet is a character of latin-1."""
     return octets.decode("utf-8", "surrogateescape").translate(_LATIN)

@@ -165,8 +165,8 @@ def up(line: Line) -> Line:
         if line.name == "TEL":
             whole = whole.with_param("VALUE", "uri")
         low = downward(whole)
-        if low and low.value == line.value:  # otherwise somebody has changed the value since
-            return whole
+        if low and low.value == line.value and "\n" not in original:
+            return whole  # nobody has changed the value since
     return upward(line)
 
 

@@ -28,8 +28,7 @@ def read(item: Property) -> Line:
     charset = values.known_charset(line.one("CHARSET")).lower()
     text = _quoted(line, charset) if encoding == "QUOTED-PRINTABLE" else _plain(item, charset)
     line = line.with_param("ENCODING").with_param("CHARSET")
-    if item.name == "GEO":
-        return line._replace(value=text.replace(",", ";"))
+    text = text.replace(",", ";") if item.name == "GEO" else text
     return line._replace(value=_escaped(item.name, text.replace("\r\n", "\n")))
 
 

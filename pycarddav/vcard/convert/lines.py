@@ -9,6 +9,7 @@ from ..content import Params, Property
 
 # Where 3.0 cannot say what 4.0 says (or the other way round) these bring it back.
 ASIDE = "X-VCARD4-"  # before the name of a property that 3.0 does not have in this form
+PUT_ASIDE = ("ANNIVERSARY", "BDAY", "FN", "N")  # which these can be
 ORIGINAL = "X-VCARD4-VALUE"  # a parameter: the value of which 3.0 has only a part
 FORMER_NAME = "X-VCARD3-NAME"  # a parameter: which of several properties became this one
 

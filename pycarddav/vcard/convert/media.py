@@ -42,6 +42,7 @@ _MAGIC = (
     (b"-----BEGIN PGP", "application/pgp-keys"),
 )
 _TOKEN = re.compile(r"[\w.+-]+", re.ASCII)
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:;[\w.+=-]+)*", re.ASCII)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 BLANKS = str.maketrans("", "", " \t\n\r\f\v")
 
@@ -70,8 +71,8 @@ def _plain(line: Line) -> Line:
 
 def _media_type(line: Line) -> tuple[str, Line]:
     """The media type that a 3.0 line's parameters tell, and the line without them."""
-    if line.param("MEDIATYPE"):
-        return line.param("MEDIATYPE")[0], line.with_param("MEDIATYPE")
+    if _MEDIA_TYPE.fullmatch(line.one("MEDIATYPE")):
+        return line.one("MEDIATYPE"), line.with_param("MEDIATYPE")
     for kind in line.param("TYPE"):
         if kind.lower() not in _NO_MEDIA and _TOKEN.fullmatch(kind):
             others = [other for other in line.param("TYPE") if other != kind]

@@ -142,9 +142,10 @@ def anniversary(lines: list[Line]) -> list[Line]:
         low = fields.down(line) if line.name == "ANNIVERSARY" else None
         if low is None:
             result.append(_aside(line) if line.name == "ANNIVERSARY" else line)
-        elif name := low.one(FORMER_NAME):
+        elif (name := low.one(FORMER_NAME)) in to4.ANNIVERSARIES:
             result.append(low.with_param(FORMER_NAME)._replace(name=name))
         else:
+            low = low.with_param(FORMER_NAME)
             group = next(groups)
             result.append(low._replace(name="X-ANNIVERSARY"))
             result.append(low._replace(group=group, name="X-ABDATE"))

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from .. import values
 from . import fields, media, names
-from .lines import ASIDE, FORMER_NAME, Line, Pass, labelled
+from .lines import ASIDE, FORMER_NAME, PUT_ASIDE, Line, Pass, labelled
 
 # Apple's labels that say the same as a TYPE of RELATED (RFC 6350 §6.6.6).
 RELATIONS = {
@@ -264,13 +264,14 @@ def named(lines: list[Line]) -> list[Line]:
 
 def asides(lines: list[Line]) -> list[Line]:
     """What 3.0 could not say comes back, unless it has been said since."""
-    once = {line.name for line in lines} & {"BDAY", "ANNIVERSARY"}
-    return [
-        line._replace(name=name)
-        if (name := line.name.removeprefix(ASIDE)) not in once or line.param("ALTID")
-        else line
-        for line in lines
-    ]
+    said = {line.name for line in lines}
+    return [line._replace(name=_returning(line, said)) for line in lines]
+
+
+def _returning(line: Line, said: set[str]) -> str:
+    name = line.name.removeprefix(ASIDE)
+    once = name in ("ANNIVERSARY", "BDAY") and not line.param("ALTID")
+    return name if name in PUT_ASIDE and not (once and name in said) else line.name
 
 
 PASSES: tuple[Pass, ...] = (
