@@ -268,6 +268,20 @@ def test_escaping_is_undone_by_unescaping(text):
     assert values.unescape(values.escape(text)) == text
 
 
+@pytest.mark.parametrize(
+    ("escaped", "text"),
+    [
+        ('a\\:b\\"', 'a:b"'),
+        ("a\\Nb\\nc", "a\nb\nc"),
+        ("\\\\n", "\\n"),
+        ("a\\", "a\\"),
+        ("\\", "\\"),
+    ],
+)
+def test_unescaping_is_lenient(escaped, text):
+    assert values.unescape(escaped) == text
+
+
 @given(st.lists(TEXT, min_size=1), st.sampled_from(",;"))
 def test_splitting_is_undone_by_joining(texts, separator):
     joined = separator.join(map(values.escape, texts))

@@ -286,6 +286,12 @@ UP = {
         ["NOTE:für\\nx\\, y"],
     ),
     "charset": (["NOTE;CHARSET=UTF-8:für"], ["NOTE:für"]),
+    "a bare parameter": (["TEL;CELL:1"], ["TEL;TYPE=CELL:1"]),
+    "a spouse at home": (
+        ["item1.X-ABRELATEDNAMES;TYPE=home:Jenny", "item1.X-ABLabel:_$!<Spouse>!$_"],
+        ["item1.X-ABRELATEDNAMES;TYPE=home:Jenny", "item1.X-ABLabel:_$!<Spouse>!$_"],
+    ),
+    "an original of two lines": (['GEO;X-VCARD4-VALUE="geo:1,2^nx":1;2'], ["GEO:geo:1,2"]),
     "bare parameters": (["TEL;CELL;PREF:1"], ["TEL;TYPE=CELL;PREF=1:1"]),
     "commas": (
         ["NOTE:a, b\\, c", "ORG:a, b;c", "TITLE:d,e"],
@@ -323,6 +329,14 @@ DOWN = {
         [f"PHOTO;ENCODING=b;TYPE=JPEG:{JPEG}"],
     ),
     "an empty photo": (["PHOTO:", "PHOTO;VALUE=uri:"], []),
+    "data: of no type, though it has one": (
+        [f"PHOTO:data:application/octet-stream;base64,{JPEG}"],
+        [f"PHOTO;ENCODING=b;MEDIATYPE=application/octet-stream:{JPEG}"],
+    ),
+    "related, with a label": (
+        ["item1.RELATED;TYPE=friend;VALUE=text:a", "item1.X-ABLABEL:b"],
+        ["item1.RELATED;TYPE=friend;VALUE=text:a", "item1.X-ABLABEL:b"],
+    ),
     "a number": (["TEL;VALUE=uri;TYPE=cell:tel:+1-555;ext=5"], ["TEL;TYPE=cell:+1-555 x5"]),
     "a number to be decoded": (["TEL;VALUE=uri:tel:+1%20555"], ["TEL:+1 555"]),
     "text": (["TEL;VALUE=text:1"], ["TEL;VALUE=text:1"]),
@@ -372,6 +386,11 @@ def test_a_name_is_sorted_by_its_first_item():
     assert convert(old, "4.0") == data
     edited = old.replace(b"STRING:Harten", b"STRING:Rene")
     assert lines(convert(edited, "4.0")) == ["N;SORT-AS=Rene:van der Harten;Rene;;;"]
+
+
+def test_a_sort_string_that_is_there_already_stays():
+    given = ["N;SORT-AS=y:x;;;;", "SORT-STRING:z"]
+    assert lines(convert(card("4.0", FN, *given), "3.0")) == given
 
 
 def test_a_sort_string_is_a_parameter_of_the_name():

@@ -111,6 +111,11 @@ def test_what_is_no_jcard_is_refused(data):
         acceptable(data, jcard.CONTENT_TYPE)
 
 
+def test_a_jcard_that_is_all_brackets_is_not_even_parsed():
+    with pytest.raises(InvalidAddressData, match="more than 200000 values"):
+        jcard.to_vcard(b'["vcard",[' + b"[]," * 200_000 + b"[]]]")
+
+
 def test_a_card_inside_a_card_has_no_jcard():
     with pytest.raises(NoConversion):
         jcard.from_vcard(card("BEGIN:VCARD", "END:VCARD"))

@@ -71,6 +71,7 @@ TEXT_MATCHES = [
     (UNICODE, "equals", "Σίσυφος", "ΣΊΣΥΦΟΣ", True),
     (UNICODE, "equals", "ss", "ß", False),
     (UNICODE, "equals", "ß", "ß", True),
+    (UNICODE, "contains", "s", "ß", False),
     (UNICODE, "equals", "i", "ı", True),
     (UNICODE, "equals", "\u01c4", "\u01c6", True),
     (UNICODE, "equals", "ﬁ", "fi", False),
