@@ -10,9 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pycarddav.dav import xml
+from pycarddav.dav.errors import Error
 from pycarddav.dav.names import CALENDARSERVER, CARDDAV, DAV
 from pycarddav.model import AddressBook
 from pycarddav.protocol.app import App
+from pycarddav.protocol.bodies import SMALL, parsed
 from pycarddav.protocol.cache import Cache, Caches
 from pycarddav.protocol.compression import LEAST
 from pycarddav.protocol.indexes import BookIndex
@@ -147,6 +149,26 @@ def test_a_card_that_stays_as_it_is_is_remembered_once(client, caches_are_on):
     client.put("grace.vcf", vcard("2", "Grace"))
     client.multiget(BOOK + "ada.vcf")
     assert client.app.caches.cards.size == size > 0
+
+
+BODIES = st.binary(max_size=30) | st.sampled_from([b"<a/>", b"<a><b/></a>", b"<!DOCTYPE a><a/>"])
+
+
+@given(BODIES)
+def test_a_body_is_the_same_when_it_comes_again(body):
+    def read() -> object:
+        try:
+            return xml.fragment(parsed(body))
+        except Error as error:
+            return type(error), str(error)
+
+    assert read() == read()
+
+
+def test_a_body_that_comes_again_is_not_read_again(caches_are_on):
+    assert parsed(b"<a/>") is parsed(b"<a/>")
+    large = b"<a>" + b" " * SMALL + b"</a>"
+    assert parsed(large) is not parsed(large)
 
 
 class Watched(MemoryStore):

@@ -95,8 +95,10 @@ def http_date(seconds: float) -> str:
 
 def seconds(value: str | None) -> int | None:
     """The moment that a header names; None for what is no date, which is to be ignored."""
+    if not value:
+        return None
     try:
-        date = parsedate_to_datetime(value or "")
+        date = parsedate_to_datetime(value)
         # asctime() names no zone, and means UTC.
         return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError):

@@ -1,12 +1,15 @@
 """From a request's body to XML, from fragments to a response."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from xml.etree.ElementTree import Element
 
 from ..dav import multistatus, xml
 from ..dav.errors import BadRequest, ExternalEntities
+from .cache import Cache
 from .messages import Request, Response
 
+SMALL = 4096  # octets
 XML_TYPE = {"Content-Type": "application/xml; charset=utf-8"}
 
 
@@ -17,15 +20,37 @@ def element(request: Request, name: str | None = None) -> Element | None:
     """
     if not request.body.strip():
         return None
+    found = parsed(request.body)
+    if name and found.tag != name:
+        raise BadRequest(f"expected {name}, not {found.tag}")
+    return found
+
+
+def remembering_small(parse: Callable[[bytes], Element]) -> Callable[[bytes], Element]:
+    """A client asks for the same again and again: parse that once.  Nobody changes an element."""
+    kept = Cache[Element](64 * SMALL)
+
+    @wraps(parse)
+    def remembered(body: bytes) -> Element:
+        found = kept.get(body)
+        if found is None:
+            found = parse(body)
+            if len(body) <= SMALL:  # more has the cards in it that are asked for
+                kept.put(body, found, len(body))
+        return found
+
+    return remembered
+
+
+@remembering_small
+def parsed(body: bytes) -> Element:
+    """The root element of *body*.  ExternalEntities, BadRequest."""
     try:
-        found = xml.parse(request.body)
+        return xml.parse(body)
     except xml.Forbidden as error:
         raise ExternalEntities(str(error)) from None
     except xml.Malformed as error:
         raise BadRequest(str(error)) from None
-    if name and found.tag != name:
-        raise BadRequest(f"expected {name}, not {found.tag}")
-    return found
 
 
 def multistatus_response(fragments: Iterable[str]) -> Response:

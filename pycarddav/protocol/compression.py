@@ -18,7 +18,7 @@ def negotiated(response: Response, request: Request) -> Response:
     if response.status != 207:
         return response
     vary = ", ".join(filter(None, (response.headers.get("Vary"), "Accept-Encoding")))
-    response = replace(response, headers={**response.headers, "Vary": vary})
+    response = response.adding({"Vary": vary})
     return gzipped(response) if request.takes_gzip else response
 
 
@@ -28,5 +28,5 @@ def gzipped(response: Response) -> Response:
     if not isinstance(body, bytes) or len(body) < LEAST or "Content-Encoding" in response.headers:
         return response
     gzip = zlib.compressobj(LEVEL, wbits=GZIP)
-    headers = {**response.headers, "Content-Encoding": "gzip"}
-    return replace(response, headers=headers, body=gzip.compress(body) + gzip.flush())
+    smaller = replace(response, body=gzip.compress(body) + gzip.flush())
+    return smaller.adding({"Content-Encoding": "gzip"})

@@ -43,6 +43,7 @@ class Context:
     """One request being served: who asks, on which store, within which limits.
 
     *condition* is what the request says of its target; who changes it passes that to the store.
+    *reported* are the properties whose failure is in the log already.
     """
 
     request: Request
@@ -52,6 +53,7 @@ class Context:
     base: str = ""  # the path prefix under which the server is reached
     caches: Caches = field(default_factory=Caches)
     condition: Condition = ANYTHING
+    reported: set[str] = field(default_factory=set)
 
     def href(self, resource: Resource | Unmapped) -> str:
         """Where the client finds *resource*: one spelling in every response."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import cast
 
 from ..dav.errors import BadRequest, Error, PreconditionFailed, RefreshMismatch
-from ..dav.headers import Condition, Demands
+from ..dav.headers import ANYTHING, Condition, Demands
 from ..dav.if_header import If, State
 from ..dav.names import DAV
 from ..model import Entry, Resource, Unmapped
@@ -25,15 +25,19 @@ def guarded(action: Method, resource: Resource | Unmapped, ctx: Context) -> Resp
     of the state: RFC 9110 §13.2.1), then Locked.
     """
     require(action.needs, ctx.principal, resource)
-    condition = replace(ctx.request.condition, demands=demands(resource, resource, ctx))
-    _judge_if_header(condition, resource, ctx.request.if_header)
+    condition = ctx.request.condition
+    if (found := demands(resource, resource, ctx)) is not None:
+        condition = replace(condition, demands=found)
+        _judge_if_header(condition, resource, ctx.request.if_header)
     if not (
         action.judges or condition.holds(etag_of(resource), getattr(resource, "modified", None))
     ):
         raise PreconditionFailed("the resource is not as you think", etag_of(resource))
     if action.heeds_locks:
         locks.heed(action.needs, resource, ctx)
-    response = action.run(resource, replace(ctx, condition=condition))
+    if condition != ANYTHING:
+        ctx = replace(ctx, condition=condition)
+    response = action.run(resource, ctx)
     if action.needs == DAV.unbind and (home := owner(resource)):
         locks.release(resource.path, home, ctx)
     return cast(Response, response)

@@ -57,7 +57,8 @@ class Request:
     @cached_property
     def takes_gzip(self) -> bool:
         """Whether the client says so; the wildcard is not taken at its word."""
-        return any(coding == "gzip" for coding, _, _ in accepted(self.header("accept-encoding")))
+        said = self.header("accept-encoding")
+        return bool(said) and any(coding == "gzip" for coding, _, _ in accepted(said))
 
     @cached_property
     def preferences(self) -> frozenset[str]:
@@ -86,3 +87,7 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Iterable[bytes] = b""
     user: str = ""
+
+    def adding(self, headers: Mapping[str, str]) -> "Response":
+        """The same with these headers as well."""
+        return Response(self.status, {**self.headers, **headers}, self.body, self.user)

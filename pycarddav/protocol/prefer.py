@@ -1,6 +1,6 @@
 """What a client would like (RFC 7240, RFC 8144): decorators, so that no method is longer for it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 from typing import TypeVar
@@ -26,26 +26,26 @@ def honours(*names: str) -> Callable[[Run[Target]], Run[Target]]:
         @wraps(run)
         def honouring(target: Target, ctx: Context) -> Response:
             response = run(target, ctx)
-            return replace(response, headers=applied(response.headers, ctx, *names))
+            return response.adding(applied(response, ctx, *names))
 
         return honouring
 
     return decorate
 
 
-def applied(headers: Mapping[str, str], ctx: Context, *names: str) -> dict[str, str]:
-    """*headers*, and those that tell the client and caches which preferences mattered."""
+def applied(response: Response, ctx: Context, *names: str) -> dict[str, str]:
+    """The headers that tell the client and caches which preferences mattered."""
     honoured = [name for name in names if name in ctx.request.preferences]
     said = {"Preference-Applied": ", ".join(honoured)} if honoured else {}
-    varies = [headers["Vary"]] if "Vary" in headers else []
-    return {**headers, **said, "Vary": ", ".join([*varies, "Prefer", "Brief"])}
+    varies = [response.headers["Vary"]] if "Vary" in response.headers else []
+    return {**said, "Vary": ", ".join([*varies, "Prefer", "Brief"])}
 
 
 def succinct(response: Response, ctx: Context) -> Response:
     """*response*, which tells of a success, or no more than that it is one (RFC 8144 §2)."""
     if MINIMAL in ctx.request.preferences:
         response = Response(204)
-    return replace(response, headers=applied(response.headers, ctx, MINIMAL))
+    return response.adding(applied(response, ctx, MINIMAL))
 
 
 def represented(change: Run[Target]) -> Run[Target]:

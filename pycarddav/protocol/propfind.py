@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
+from weakref import WeakKeyDictionary
 from xml.etree.ElementTree import Element
 
 from ..dav import multistatus
@@ -40,6 +41,12 @@ class PropFind:
         """From any element that carries prop, allprop or propname: a PROPFIND or a REPORT."""
         if element is None:
             return cls()
+        if element not in _KNOWN:
+            _KNOWN[element] = cls._parse(element)
+        return _KNOWN[element]
+
+    @classmethod
+    def _parse(cls, element: Element) -> "PropFind":
         carried = {mode: found for mode in MODES if (found := element.find(mode)) is not None}
         if len(carried) > 1:
             raise BadRequest("either prop, or allprop, or propname")
@@ -114,7 +121,7 @@ class PropFind:
             except Error as error:
                 found[error.status].append(E(name))
             except Exception:  # a bug: the others are still to be had
-                self._report(name, resource)
+                _report(name, resource, ctx)
                 found[500].append(E(name))
         dead: Dead = getattr(resource, "dead", ())
         if other or dead:
@@ -126,16 +133,6 @@ class PropFind:
         dead: Dead = getattr(resource, "dead", ())
         return [E(name) for name, _ in (*live, *dead)]
 
-    @cached_property
-    def _broken(self) -> set[str]:
-        return set()
-
-    def _report(self, name: str, resource: Resource) -> None:
-        """Log the exception being handled, once for each property of a listing."""
-        if name not in self._broken:
-            self._broken.add(name)
-            log.exception("%s of %s", name, resource.path)
-
     def _add_dead(
         self, dead: dict[str, XML], other: list[str], found: dict[int, list[str]]
     ) -> None:
@@ -146,6 +143,17 @@ class PropFind:
             found[404] += [E(name) for name in other if name not in dead]
 
 
+# What was made of the elements that are remembered (bodies.py), with the plans of each.
+_KNOWN: WeakKeyDictionary[Element, PropFind] = WeakKeyDictionary()
+
+
+def _report(name: str, resource: Resource, ctx: Context) -> None:
+    """Log the exception being handled, once for each property of a listing."""
+    if name not in ctx.reported:
+        ctx.reported.add(name)
+        log.exception("%s of %s", name, resource.path)
+
+
 def _said(asked: Element) -> Any:
     parse = next((item.asked for item in prop.named(asked.tag) if item.asked), None)
     return parse(asked) if parse else None
@@ -153,7 +161,8 @@ def _said(asked: Element) -> Any:
 
 def requested(body: Element | None, ctx: Context) -> PropFind:
     """What a request wants to know of each resource: what *body* names, told as Prefer says."""
-    return replace(PropFind.parse(body), minimal=MINIMAL in ctx.request.preferences)
+    wanted = PropFind.parse(body)
+    return replace(wanted, minimal=True) if MINIMAL in ctx.request.preferences else wanted
 
 
 def answers(resources: Iterable[Resource], body: Element, ctx: Context) -> Iterator[XML]:

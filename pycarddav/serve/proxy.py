@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 UNIX = "unix"  # the other end of a unix socket, in place of a network
@@ -65,6 +66,7 @@ def _last(values: str) -> str:
     return values.rpartition(",")[2].strip()
 
 
+@lru_cache(maxsize=256)  # the same few clients ask again and again
 def _ip(text: str) -> IPv4Address | IPv6Address | None:
     """An address, also in brackets or with a port, as some proxies write it."""
     text = text.strip().strip('"')

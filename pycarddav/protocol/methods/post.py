@@ -44,4 +44,4 @@ def _add(target: UnmappedCard, ctx: Context) -> Response:
     request = replace(ctx.request, method="PUT", path=target.path)
     response = save(target, replace(ctx, request=request, condition=NEW))
     location = ctx.request.origin + ctx.href(target)
-    return replace(response, headers={**response.headers, "Location": location})
+    return response.adding({"Location": location})

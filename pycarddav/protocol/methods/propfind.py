@@ -1,7 +1,6 @@
 """PROPFIND (RFC 4918 §9.1)."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from ...dav.errors import InfiniteDepth
 from ...dav.names import DAV
@@ -61,8 +60,7 @@ def propfind_card(entry: Entry, ctx: Context) -> Response:
 
 def _answer(responses: Iterable[XML]) -> Response:
     """With the DAV header of OPTIONS: Nextcloud's library reads it here."""
-    response = multistatus_response(responses)
-    return replace(response, headers={**response.headers, "DAV": COMPLIANCE})
+    return multistatus_response(responses).adding({"DAV": COMPLIANCE})
 
 
 @prerendered

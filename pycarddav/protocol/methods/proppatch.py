@@ -1,5 +1,6 @@
 """PROPPATCH (RFC 4918 §9.2): all of it or none of it, because a resource is a value."""
 
+from copy import copy
 from dataclasses import replace
 from typing import TypeVar
 from xml.etree.ElementTree import Element
@@ -62,15 +63,17 @@ def parse(update: Element | None) -> list[Change]:
             continue
         for group in action.findall(DAV.prop):
             for found in group:
-                _keep_language(found, group, action, update)
-                changes.append((found.tag, found if action.tag == DAV.set else None))
+                value = _with_language(found, group, action, update)
+                changes.append((found.tag, value if action.tag == DAV.set else None))
     return changes
 
 
-def _keep_language(*scope: Element) -> None:
-    """The xml:lang in scope where an element stands belongs to it (RFC 4918 §4.3)."""
+def _with_language(*scope: Element) -> Element:
+    """The first element with the xml:lang that is in scope where it stands (RFC 4918 §4.3)."""
+    found = copy(scope[0])
     if language := next((said for element in scope if (said := element.get(LANGUAGE))), None):
-        scope[0].set(LANGUAGE, language)
+        found.set(LANGUAGE, language)
+    return found
 
 
 def protected(changes: list[Change], kind: type) -> set[str]:
