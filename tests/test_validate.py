@@ -67,6 +67,10 @@ BAD = {
         b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n",
         "line 1: BEGIN:VCARD is missing before this",
     ),
+    "half of END": (
+        card(b"VERSION:3.0", b"UID:1")[:-7],
+        "line 4: this does not end what has begun: END:VCARD is cut off",
+    ),
     "no END": (card(b"VERSION:3.0", b"UID:1")[:-11], "END:VCARD is missing"),
     "no VERSION": (card(b"UID:1"), "the card has no VERSION"),
     "two cards": (card(b"VERSION:3.0") * 2, f"line 4: {MORE}"),

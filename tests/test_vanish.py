@@ -181,6 +181,27 @@ def test_a_disk_that_is_not_mounted_is_not_an_empty_book(tmp_path):
     assert_on_hold(server)
 
 
+@pytest.mark.parametrize("mount", ["another storage", "nothing"])
+def test_another_storage_in_the_place_of_one_is_not_taken_for_it(synced, tmp_path, mount):
+    """Such as the one that a server has made below the mount point of a disk that was late."""
+    synced.storage.rename(tmp_path / "elsewhere")
+    synced.storage.mkdir()
+    if mount == "another storage":
+        FilesystemStore(synced.storage).save_book(AddressBook("alice", "friends"))
+    with pytest.raises(Unavailable):
+        synced.store.books("alice")
+
+
+def test_a_storage_that_is_emptied_under_a_server_is_not_begun_anew(synced):
+    for path in synced.storage.iterdir():
+        shutil.rmtree(path)
+    with pytest.raises(Unavailable):
+        synced.store.home("alice")
+    with pytest.raises(Unavailable):
+        synced.store.save_home(Home("alice"))
+    assert list(synced.storage.iterdir()) == []
+
+
 # At the start
 
 

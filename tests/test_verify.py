@@ -73,7 +73,7 @@ def history(server):
     return "history", f"{'0' * 32}.vcf"
 
 
-@pytest.mark.parametrize("do", [empty, half, leftover, open_to_all, index, journal, history])
+@pytest.mark.parametrize("do", [empty, half, leftover, open_to_all, index, history])
 def test_what_can_be_made_anew_is_found_and_repaired(tidied, do):
     good = tidied.contents()
     finding = do(tidied)
@@ -86,6 +86,15 @@ def test_what_can_be_made_anew_is_found_and_repaired(tidied, do):
     assert tidied.sync() == (set(), set())
     tidied.restart()
     assert (found(tidied), tidied.contents()) == ([], good)
+
+
+def test_a_journal_that_somebody_edits_is_begun_anew_and_kept(tidied):
+    good, edited = tidied.contents(), journal(tidied)
+    assert edited == ("journal", "journal")
+    assert tidied.sync() == (set(), set())
+    assert (found(tidied), tidied.contents()) == ([], good)
+    (kept,) = tidied.state.glob("journal.damaged-*")
+    assert b"eve.vcf" in kept.read_bytes()
 
 
 def conflict(server):

@@ -122,6 +122,8 @@ def _depth(item: content.Property, depth: int | None) -> int:
         raise _Fault("BEGIN:VCARD is missing before this")
     if depth == 0:
         raise _Fault("there is more than one card, or something after it")
+    if depth == 1 and item.name == "END" and item.value.strip().upper() != "VCARD":
+        raise _Fault("this does not end what has begun: END:VCARD is cut off")
     depth = (depth or 0) + (item.name == "BEGIN") - (item.name == "END")
     if depth > MAX_DEPTH:
         raise _Fault(f"components are nested more than {MAX_DEPTH} deep")

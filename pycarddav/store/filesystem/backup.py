@@ -48,7 +48,7 @@ def backup(
                 sizes.append(size)
                 progress(len(sizes), total)
         _copy_tree(store.root.state(deleted.FOLDER), old, making)
-        root.mark(making)
+        shutil.copy2(store.root.marker, os.path.join(making, root.STATE))
         os.sync()
         os.rename(making, target)
         files.sync_folder(os.path.dirname(os.path.abspath(target)))

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from ...model import Author
 from . import files
-from .snapshot import weight
+from .snapshot import total
 from .token import EMPTY
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 _HEADER = "pycarddav-journal 1"
 
 KEPT = 100_000  # changes that a compaction leaves; it waits for as many more
+_END = 256  # octets that are compared
 _AGENT = 120  # characters of a User-Agent
 
 
@@ -72,7 +73,6 @@ class Journal:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._identity: tuple[int, int] | None = None
         self._begin_at(0, EMPTY)
         self._shown = self._past
 
@@ -82,12 +82,13 @@ class Journal:
         # see the states of one past with the names of another.
         self._past = _Past(seq, state)
         self._offset = 0  # where the known part of the file ends
+        self._end = b""  # its last octets: whether a file goes on from there
         self._unwritten = b""  # what a full disk did not take
 
     @property
     def exists(self) -> bool:
         """Whether there is a file that this object knows."""
-        return self._identity is not None
+        return self._offset > 0
 
     @property
     def length(self) -> int:
@@ -96,11 +97,10 @@ class Journal:
 
     def open(self) -> dict[str, str]:
         """Read everything: the members that the journal ends with, as name -> etag."""
-        self._identity = None
         self._begin_at(0, EMPTY)
         try:
             with open(self.path, "rb") as file:
-                status, data = os.fstat(file.fileno()), file.read()
+                data = file.read()
             members = self._replay(data)
         except FileNotFoundError:
             return {}
@@ -112,43 +112,48 @@ class Journal:
             return {}
         finally:
             self._shown = self._past
-        self._identity = status.st_dev, status.st_ino
         self._cut(len(data))
         return members
+
+    def is_as_known(self) -> bool:
+        """Whether nobody has replaced the file, or removed it."""
+        try:
+            self._tail()
+        except Replaced:
+            return False
+        return True
 
     def appended(self) -> dict[str, str | None]:
         """What other processes did since: name -> etag, or None for a card that went.
 
         Replaced when this is no continuation of what was read before.
         """
-        if not self.exists:
+        if not self.exists or not (tail := self._tail()):
             return {}
-        size = self._checked_size()
-        if size == self._offset:
-            return {}
-        with open(self.path, "rb") as file:
-            file.seek(self._offset)
-            changes = self._take(file.read())
-        self._cut(size)
+        before = self._offset
+        changes = self._take(tail)
+        if b"\n" in tail[self._offset - before :]:
+            raise Replaced
+        self._cut(before + len(tail))
         return {change.name: change.etag for change in changes}
 
-    def _checked_size(self) -> int:
-        """How large the file is; Replaced."""
+    def _tail(self) -> bytes:
+        """What the file has beyond what is known of it.  Replaced."""
         try:
-            now = os.stat(self.path)
+            with open(self.path, "rb", buffering=0) as file:
+                file.seek(self._offset - len(self._end))
+                data = file.readall()
         except FileNotFoundError:
             raise Replaced from None
-        known = (now.st_dev, now.st_ino) == self._identity and now.st_size >= self._offset
-        if not known or (self._unwritten and now.st_size > self._offset):
+        # An inode would not do: it goes to the next file that is made.
+        if not data.startswith(self._end) or (self._unwritten and data != self._end):
             raise Replaced
-        return now.st_size
+        return data[len(self._end) :]
 
     def begin(self, members: Mapping[str, str], seq: int, state: int) -> None:
         """Start a new file with these members as its past."""
         self._write(Past(now(), seq, state, dict(members), []))
-        self._begin_at(seq, state)
-        self._shown = self._past
-        self._offset = os.stat(self.path).st_size
+        self.open()
 
     def append(self, changes: list[Change], cause: Cause) -> None:
         """Write these changes at the end; where there is no room, with the next ones."""
@@ -162,8 +167,8 @@ class Journal:
             log.warning("%s: %s", self.path, error)
             self._unwritten = data
         else:
-            self._offset += len(data)
             self._unwritten = b""
+            self._know(data)
 
     def _append(self, data: bytes) -> None:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -207,15 +212,13 @@ class Journal:
         lines += [f"{etag}\t{_quoted(name)}\n" for name, etag in past.members.items()]
         lines += map(_line, past.events)
         files.save(self.path, "".join(lines).encode())
-        status = os.stat(self.path)
-        self._identity = status.st_dev, status.st_ino
 
     def _replay(self, data: bytes) -> dict[str, str]:
         past, rest = _base(data)
         self._begin_at(past.seq, past.state)
-        self._offset = len(data) - len(rest)
+        self._know(data[: len(data) - len(rest)])
         members = replayed(past.members, self._take(rest))
-        if sum(weight(*member) for member in members.items()) % (1 << 128) != self.state:
+        if total(members) != self.state:
             raise ValueError("the members do not add up to the state")
         return members
 
@@ -228,13 +231,18 @@ class Journal:
             except ValueError:
                 break
             self._add(change)
-            self._offset += len(line) + 1
+            self._know(line + b"\n")
             changes.append(change)
         return changes
 
     def _add(self, change: Change) -> None:
         self._past.add(change)
         self.seq, self.state = self.seq + 1, change.state
+
+    def _know(self, data: bytes) -> None:
+        """These octets of the file are known as well."""
+        self._offset += len(data)
+        self._end = (self._end + data[-_END:])[-_END:]
 
     def _cut(self, size: int) -> None:
         """Remove what is behind the last whole line: a power cut's, or a full disk's."""

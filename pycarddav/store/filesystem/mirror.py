@@ -9,14 +9,14 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 
-from ...dav.errors import Error
+from ...dav.errors import Error, Unavailable
 from .. import etag as etag_of
 from . import files, index, member, names, twins
 from .folder import Folder
 from .journal import Cause, Change, Journal, Replaced, now
 from .lock import Lock
 from .member import Broken
-from .snapshot import Member, Snapshot, moved
+from .snapshot import Member, Snapshot, moved, total
 from .watch import EVERYTHING, Heard, Watches
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Mirror:
             if not self._recalled:
                 with self.lock.within(_PATIENCE):
                     self._recall()
-            if self.folder.is_another(len(self.snapshot.members)):
+            if self._is_another_folder():
                 self.folder.accept()
                 self._watch.begin()
             heard = self._watch.heard()
@@ -57,6 +57,16 @@ class Mirror:
             self._watch.done(heard)
             self._seen = True
         return self.snapshot
+
+    def _is_another_folder(self) -> bool:
+        try:
+            return self.folder.is_another(len(self.snapshot.members))
+        except Unavailable:
+            if self.journal.is_as_known():
+                raise
+        with self.lock.within(_PATIENCE):  # cards and journal were both replaced: by a restore
+            self._recall()
+        return self.folder.is_another(len(self.snapshot.members))
 
     def _told(self, suspects: set[str]) -> bool:
         """Reconcile; False where that has to wait, and readers are shown what was before."""
@@ -101,11 +111,15 @@ class Mirror:
         """Begin anew with what the journal says, as far as possible with what was known of it."""
         known = self.journal.open()
         rows = self.snapshot.members if self._recalled else index.load(self.index)
+        state = self.journal.state
+        if not self.journal.exists:  # of a card whose file is broken now, the index may know
+            known = {name: rows[name].etag for name in rows}
+            state = total(known)
         members = {}
         for name, etag in known.items():
             row = rows.get(name)
             members[name] = row if row and row.etag == etag else Member(etag)
-        self.snapshot = Snapshot.of(members, self.journal.seq, self.journal.state)
+        self.snapshot = Snapshot.of(members, self.journal.seq, state)
         self._recalled = True
 
     def reconcile(self, suspects: Iterable[str]) -> None:

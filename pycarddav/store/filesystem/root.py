@@ -1,11 +1,12 @@
 """The folder of the whole storage: that it is one, and that it is the one it was."""
 
 import os
+import secrets
 import stat
 from pathlib import Path
 
 from ...dav.errors import Unavailable
-from . import files, names
+from . import files, libc, names
 
 STATE = ".pycarddav"
 _MARKER = "format"
@@ -22,24 +23,28 @@ class Root:
 
     def __init__(self, folder: Path) -> None:
         self.path = os.path.realpath(folder)
-        self._marker = os.path.join(self.path, STATE, _MARKER)
+        self.marker = os.path.join(self.path, STATE, _MARKER)
         with files.trouble(self.path):
             files.make_folders(self.path)
-            if not os.path.exists(self._marker):
+            if not os.path.exists(self.marker):
                 _refuse_what_is_no_storage(self.path)
-                mark(self.path)
-            self._check_format()
+                self._mark(secrets.token_hex(8))
+            self._id = self._read_marker()
             self._identity = self._identify()
 
     def is_another(self) -> bool:
-        """Whether another storage has been put in the place of the one before.  Unavailable."""
+        """Whether another copy of the storage has been put in its place.  Unavailable."""
         with files.trouble(f"the storage {self.path} has vanished"):
             now = self._identify()
-            if now == self._identity:
+            if now == self._identity and os.path.exists(self.marker):
                 return False
-            if not os.path.exists(self._marker):
-                raise Unavailable(f"{self.path} is not the storage it was: is its disk mounted?")
-            self._check_format()
+            if now == self._identity and folders(self.path):  # only what is ours has been removed
+                self._mark(self._id)
+            elif not os.path.exists(self.marker) or self._read_marker() != self._id:
+                raise Unavailable(
+                    f"{self.path} is not the storage it was: is its disk mounted?"
+                    " If it is to be used, restart"
+                )
         self._identity = now
         return True
 
@@ -51,21 +56,20 @@ class Root:
         """Where the server keeps what it needs beside a home or a book."""
         return os.path.join(self.path, STATE, *path)
 
-    def _identify(self) -> tuple[int, int]:
+    def _identify(self) -> tuple[int, int, int]:
         status = os.stat(self.path)
-        return status.st_dev, status.st_ino
+        return status.st_dev, status.st_ino, libc.birth(self.path)
 
-    def _check_format(self) -> None:
-        data, _ = files.read(self._marker, 1000)
-        if (found := data.decode(errors="replace").strip()) != _FORMAT:
+    def _mark(self, id: str) -> None:
+        files.make_folders(os.path.dirname(self.marker))
+        files.save(self.marker, f"{_FORMAT} {id}\n".encode())
+
+    def _read_marker(self) -> str:
+        """What tells this storage from others, but not from its copies.  Unavailable."""
+        found = files.read(self.marker, 1000)[0].decode(errors="replace").strip()
+        if not found.startswith(f"{_FORMAT} "):
             raise Unavailable(f"{self.path} has the format {found[:80]!r}, not {_FORMAT!r}")
-
-
-def mark(path: str) -> None:
-    """Make a folder a storage."""
-    state = os.path.join(path, STATE)
-    files.make_folders(state)
-    files.save(os.path.join(state, _MARKER), f"{_FORMAT}\n".encode())
+        return found.removeprefix(_FORMAT).strip()
 
 
 def folders(path: str) -> list[str]:

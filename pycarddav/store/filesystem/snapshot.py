@@ -29,6 +29,11 @@ def weight(name: str, etag: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{name}\0{etag}".encode()).digest()[:16])
 
 
+def total(etags: Mapping[str, str]) -> int:
+    """The state of a book with these members, as name -> etag."""
+    return sum(weight(*item) for item in etags.items()) % (1 << 128)
+
+
 def moved(state: int, name: str, old: str | None, new: str | None) -> int:
     """The state after the etag of *name* went from *old* to *new* (None: no card)."""
     gone = weight(name, old) if old else 0

@@ -17,6 +17,7 @@ from contextlib import suppress
 from fcntl import ioctl
 from termios import FIONREAD
 from typing import Literal
+from weakref import WeakValueDictionary
 
 from . import libc
 
@@ -47,7 +48,7 @@ class Inotify:
     def __init__(self) -> None:
         self._queue = libc.inotify_init()
         self.close = weakref.finalize(self, os.close, self._queue)
-        self._watches: dict[int, Watch] = {}
+        self._watches: WeakValueDictionary[int, Watch] = WeakValueDictionary()
         self._events = 0
         self.lock = threading.Lock()
 
