@@ -62,6 +62,14 @@ def test_a_card_that_does_not_grow_is_always_let_in(limited):
     assert limited.put("ada.vcf", vcard("ada", "")).status == 204
 
 
+def test_what_is_replaced_makes_room(limited):
+    limited("PUT", WORK + "ada.vcf", vcard("ada", "A" * (SIZE // 2)))
+    limited.app = replace(limited.app, limits=Limits(quota=1))
+    assert limited("COPY", BOOK + "ada.vcf", destination=WORK + "ada.vcf").status == 204
+    assert limited("COPY", BOOK, destination=WORK).status == 204
+    assert limited("COPY", BOOK, destination=HOME + "new/").status == 507
+
+
 def test_a_copy_takes_room_and_a_move_does_not(limited):
     assert limited("COPY", BOOK + "ada.vcf", destination=WORK + "ada.vcf").status == 201
     assert limited("COPY", BOOK, destination=HOME + "copy/").status == 507

@@ -21,7 +21,7 @@ class Limits:
     quota: int = 0  # octets of all cards in one home; 0 is no limit
     max_properties_size: int = 2**16  # characters of what a client attaches to one resource
     max_locks: int = 1000  # in one home
-    max_lock_seconds: int = 24 * 3600  # that a lock lasts if its client does not refresh it
+    max_lock_seconds: int = 3600  # that a lock lasts without its client: it keeps phones out
     max_head_size: int = 32 * 2**10  # octets of a request's line and header
     max_connections: int = 512
     idle_seconds: int = 75  # between two requests; nginx keeps its connections for 60

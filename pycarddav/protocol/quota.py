@@ -5,7 +5,7 @@ running full need not be exact to the octet.
 """
 
 from ..dav.errors import QuotaExceeded
-from ..model import Resource, Unmapped
+from ..model import AddressBook, Entry, UnmappedBook, UnmappedCard
 from . import urls
 from .context import Context
 
@@ -15,16 +15,18 @@ def used(owner: str, ctx: Context) -> int:
     return sum(book.size for book in ctx.store.books(owner))
 
 
-def available(owner: str, ctx: Context) -> int | None:
+def available(owner: str | None, ctx: Context) -> int | None:
     """The octets that may still come; None where there is no limit."""
-    limit = ctx.limits.quota
-    return max(0, limit - used(owner, ctx)) if limit else None
+    if not (limit := ctx.limits.quota) or owner is None:
+        return None
+    return max(0, limit - used(owner, ctx))
 
 
-def reserve(octets: int, target: Resource | Unmapped, ctx: Context) -> None:
-    """QuotaExceeded when so much more has no room in the home of *target*."""
-    owner = urls.owner(target)
-    if octets <= 0 or owner is None or not ctx.limits.quota:
-        return
-    if octets > (available(owner, ctx) or 0):
-        raise QuotaExceeded(f"an address book home holds {ctx.limits.quota} octets")
+def reserve(
+    octets: int, target: Entry | UnmappedCard | AddressBook | UnmappedBook, ctx: Context
+) -> None:
+    """QuotaExceeded when so much has no room in the home of *target*, whose place it takes."""
+    left = available(urls.owner(target), ctx)
+    replaced = target.size if isinstance(target, Entry | AddressBook) else 0
+    if left is not None and octets - replaced > left:
+        raise QuotaExceeded(f"the contacts of one user have at most {ctx.limits.quota} octets")

@@ -34,7 +34,6 @@ from ..messages import Response
 from ..registry import method
 from ..urls import owner, parent, resolve
 
-DEFAULT_SECONDS = 3600  # for a client that does not say
 LONGEST_OWNER = 4096  # characters of what a client says of itself
 
 Lockable = Home | AddressBook | Entry | UnmappedBook | UnmappedCard
@@ -130,16 +129,10 @@ def _wanted(info: Element, resource: Lockable, ctx: Context) -> Lock:
 
 
 def _expiry(ctx: Context) -> float:
-    """When the lock ends; the Timeout header (§10.7) is a wish."""
-    seconds = DEFAULT_SECONDS
-    for wish in ctx.request.header("timeout", "").lower().split(","):
-        if wish.strip() == "infinite":
-            seconds = ctx.limits.max_lock_seconds
-            break
-        if match := re.fullmatch(r"\s*second-(\d{1,10})\s*", wish, re.ASCII):
-            seconds = int(match[1])
-            break
-    return time.time() + min(seconds, ctx.limits.max_lock_seconds)
+    """When the lock ends; the Timeout header (§10.7) is a wish for a time, or for no end."""
+    longest = ctx.limits.max_lock_seconds
+    wish = re.search(r"second-(\d{1,9})\b", ctx.request.header("timeout", ""), re.I | re.A)
+    return time.time() + min(int(wish[1]) if wish else longest, longest)
 
 
 def _check_compatible(new: Lock, live: tuple[Lock, ...]) -> None:
@@ -163,22 +156,15 @@ def _refresh(resource: Lockable, ctx: Context) -> Response:
     header = ctx.request.if_header
     if header is None or len(header.tokens) != 1:
         raise BadRequest("a LOCK has a body, or one token in an If header")
-    for covering in locks.covering(resource, ctx):
-        if locks.is_submitted(covering, ctx):
-            _check_may_change(covering, ctx)
-    fresh: list[Lock] = []
-
-    def extend(kept: tuple[Lock, ...]) -> tuple[Lock, ...]:
-        live = in_force(kept)
-        for it in live:
-            if locks.covers(it, resource.path) and locks.is_submitted(it, ctx):
-                fresh.append(replace(it, expires=_expiry(ctx)))
-        if not fresh:
-            raise RefreshMismatch("this token is not one of this resource")
-        return (*(it for it in live if it.token != fresh[0].token), *fresh)
-
-    ctx.store.change_locks(_owner(resource), extend)
-    return _answer(200, fresh[0], ctx, {})
+    held = next((it for it in locks.covering(resource, ctx) if locks.is_submitted(it, ctx)), None)
+    if held is None:
+        raise RefreshMismatch("this token is not one of this resource")
+    _check_may_change(held, ctx)
+    fresh = replace(held, expires=_expiry(ctx))
+    ctx.store.change_locks(
+        _owner(resource), lambda kept: tuple(fresh if it == held else it for it in in_force(kept))
+    )
+    return _answer(200, fresh, ctx, {})
 
 
 def _answer(status: int, lock: Lock, ctx: Context, headers: dict[str, str]) -> Response:

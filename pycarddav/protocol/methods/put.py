@@ -28,8 +28,7 @@ def save(target: UnmappedCard | Entry, ctx: Context) -> Response:
         raise BadRequest("a card is replaced as a whole")  # RFC 9110 §14.5
     if len(request.body) > ctx.limits.max_resource_size:
         raise CardTooLarge(f"a card has at most {ctx.limits.max_resource_size} octets")
-    growth = len(request.body) - (target.size if isinstance(target, Entry) else 0)
-    quota.reserve(growth, target, ctx)
+    quota.reserve(len(request.body), target, ctx)
     data, uid = validate.acceptable(request.body, request.header("content-type"))
     entry, created = ctx.store.put(target.book, target.name, data, uid, ctx.condition, ctx.author)
     # §6.3.2.3: an ETag would say that the octets are stored as they were sent.
