@@ -128,3 +128,13 @@ def test_who_waits_for_one_book_does_not_hold_up_another(folder, store, book, pu
     assert not waited
     names = [entry.name for entry in store.entries(store.book("alice", "work"))]
     assert names == ["one.vcf", "two.vcf"]
+
+
+def test_a_card_that_was_moved_can_be_deleted(store, book, folder):
+    """The history has a link to the same file, and rename(2) between the two does nothing."""
+    entry, _ = store.put(book, "a.vcf", card("a"), "a", ANYTHING, ME)
+    store.move(entry, book, "b.vcf", ANYTHING, ANYTHING, ME)
+    (moved,) = store.entries(store.book("alice", "friends"))
+    store.delete(moved, ANYTHING, ME)
+    assert list(FilesystemStore(folder).entries(book)) == []
+    assert not (folder / "alice/friends/b.vcf").exists()

@@ -41,7 +41,11 @@ class Folder:
         with os.scandir(self.path) as items:
             for item in items:
                 if (name := names.name_of(item.name)) is not None:
-                    yield name, item.stat(follow_symlinks=False)
+                    try:
+                        status = item.stat(follow_symlinks=False)
+                    except FileNotFoundError:  # it has gone since the directory was read
+                        continue
+                    yield name, status
 
     def has(self, name: str) -> bool:
         """Whether the directory lists this name: lstat() may find one that differs in case."""
