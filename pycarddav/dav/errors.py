@@ -31,7 +31,7 @@ class Error(Exception):
         """A DAV:error document (RFC 4918 §14.5), with the message for the person who debugs."""
         message = self.public or str(self)
         said = [E(DAV.responsedescription, message)] if message else []
-        return document(DAV.error, *([self.element(base) or ""]), *said)
+        return document(DAV.error, self.element(base) or XML(), *said)
 
 
 class BadRequest(Error):

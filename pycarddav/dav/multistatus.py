@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 from http import HTTPStatus
 
 from .names import DAV
-from .xml import XML, E, document, escape, join
+from .xml import XML, E, Fragment, document, escape
 
 # A book has one response for each card, so what is the same in all of them is written once.
 _GAP = XML("\0")
@@ -55,6 +55,6 @@ def truncated(href: str) -> XML:
     return status(href, 507, E(DAV.number_of_matches_within_limits))
 
 
-def multistatus(fragments: Iterable[str]) -> bytes:
+def multistatus(fragments: Iterable[Fragment]) -> bytes:
     """The whole document."""
-    return document(DAV.multistatus, join(fragments))
+    return document(DAV.multistatus, *fragments)

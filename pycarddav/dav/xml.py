@@ -44,6 +44,9 @@ class Whole(XML):
     __slots__ = ()
 
 
+Fragment = XML | bytes  # those that are remembered are encoded, too
+
+
 class _BoundedBuilder(TreeBuilder):
     def __init__(self) -> None:
         super().__init__()
@@ -128,11 +131,12 @@ def join(fragments: Iterable[str]) -> XML:
     return XML("".join(fragments))
 
 
-def document(name: str, *fragments: str) -> bytes:
+def document(name: str, *fragments: Fragment) -> bytes:
     """A whole document: the root declares every prefix that fragments use."""
     tag, _ = _tags(name)
-    inner = "".join(fragments)
-    return f'<?xml version="1.0" encoding="utf-8"?>\n<{tag}{DECLARATIONS}>{inner}</{tag}>'.encode()
+    begin = f'<?xml version="1.0" encoding="utf-8"?>\n<{tag}{DECLARATIONS}>'
+    whole = (begin, *fragments, f"</{tag}>")
+    return b"".join([part if isinstance(part, bytes) else part.encode() for part in whole])
 
 
 def fragment(element: Element) -> XML:

@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element
 
 from ..dav import multistatus, xml
 from ..dav.errors import BadRequest, ExternalEntities
+from ..dav.xml import Fragment
 from .cache import Cache
 from .messages import Request, Response
 
@@ -53,6 +54,6 @@ def parsed(body: bytes) -> Element:
         raise BadRequest(str(error)) from None
 
 
-def multistatus_response(fragments: Iterable[str]) -> Response:
+def multistatus_response(fragments: Iterable[Fragment]) -> Response:
     """207 with these responses."""
     return Response(207, XML_TYPE, multistatus.multistatus(fragments))

@@ -6,7 +6,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from ..dav.xml import XML
 from .indexes import BookIndex
 from .messages import Response
 
@@ -56,5 +55,5 @@ class Caches:
 
     responses: Cache[Response] = field(default_factory=budget(24 * MEBIBYTE))
     indexes: Cache[BookIndex] = field(default_factory=budget(32 * MEBIBYTE))
-    cards: Cache[XML] = field(default_factory=budget(8 * MEBIBYTE))
+    cards: Cache[bytes] = field(default_factory=budget(8 * MEBIBYTE))
     kinds: Cache[int] = field(default_factory=budget(1000))  # each is one

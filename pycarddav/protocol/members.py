@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from ..dav.errors import NotFound
-from ..dav.xml import XML
+from ..dav.xml import Fragment
 from ..model import AddressBook, Entry, Resource
 from .context import Context
 from .prerender import card_by_card
@@ -21,7 +21,7 @@ def members(
 @card_by_card
 def answered(
     book: AddressBook, wanted: PropFind, ctx: Context, names: Collection[str] | None = None
-) -> Iterator[tuple[Entry, XML]]:
+) -> Iterator[tuple[Entry, Fragment]]:
     """The cards of a book (of *names*, if given), each with its response."""
     return ((entry, wanted.answer(entry, ctx)) for entry in members(book, wanted, ctx, names))
 

@@ -6,7 +6,6 @@ what is wanted of it, on who asks, under which name of the server, on the limits
 else where nothing is locked; where something is, the time that is left is another every second.
 """
 
-import sys
 from collections.abc import Callable, Collection, Hashable, Iterator
 from dataclasses import fields, replace
 from functools import wraps
@@ -14,7 +13,7 @@ from itertools import count
 from operator import attrgetter
 from typing import Concatenate, ParamSpec, Protocol
 
-from ..dav.xml import XML
+from ..dav.xml import Fragment
 from ..model import AddressBook, Entry
 from .compression import gzipped
 from .context import Context
@@ -50,7 +49,7 @@ def prerendered(render: Render[P]) -> Render[P]:
     return remembered
 
 
-Answered = Iterator[tuple[Entry, XML]]
+Answered = Iterator[tuple[Entry, Fragment]]
 
 
 class Answer(Protocol):
@@ -97,9 +96,9 @@ def _recalled(
     known = {name: kept.get((kind, _FACTS(entry))) for name, entry in entries.items()}
     missing = [name for name, response in known.items() if response is None]
     for entry, response in answer(book, wanted, ctx, missing) if missing else ():
-        entries[entry.name], known[entry.name] = entry, response
-        size = sys.getsizeof(response) + _OVERHEAD
-        kept.put((kind, _FACTS(entry)), response, size)
+        octets = response if isinstance(response, bytes) else response.encode()
+        entries[entry.name], known[entry.name] = entry, octets
+        kept.put((kind, _FACTS(entry)), octets, len(octets) + _OVERHEAD)
     for name, entry in entries.items():
         if found := known[name]:  # unless the card has just been deleted
             yield entry, found

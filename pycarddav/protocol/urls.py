@@ -62,7 +62,9 @@ def segments(path: str) -> list[str]:
     if "#" in path:
         raise BadRequest("a request target has no fragment")  # and must not delete what is before
     try:
-        parts = [unquote_to_bytes(part).decode() for part in path.split("/") if part]
+        parts = [part for part in path.split("/") if part]
+        if "%" in path or not path.isascii():
+            parts = [unquote_to_bytes(part).decode() for part in parts]
     except UnicodeError:
         raise BadRequest("a path is percent-encoded UTF-8") from None
     if "" in parts or "." in parts or ".." in parts:
@@ -77,7 +79,7 @@ def _impossible(names: list[str]) -> Error | None:
             return Forbidden("names that begin with a dot are the server's own")
         if _UNSAFE.search(name):
             return Forbidden("a name has no slash and no control characters")
-        if len(name.encode()) > MAX_NAME:
+        if len(name) > MAX_NAME // 4 and len(name.encode()) > MAX_NAME:
             return Forbidden(f"a name has at most {MAX_NAME} octets")
     return None
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from ...dav.errors import InfiniteDepth
 from ...dav.names import DAV
 from ...dav.preferences import MINIMAL, NOROOT
-from ...dav.xml import XML
+from ...dav.xml import XML, Fragment
 from ...model import (
     AddressBook,
     Collection,
@@ -58,7 +58,7 @@ def propfind_card(entry: Entry, ctx: Context) -> Response:
     return _answer([wanted.answer(load(entry, wanted, ctx), ctx)])
 
 
-def _answer(responses: Iterable[XML]) -> Response:
+def _answer(responses: Iterable[Fragment]) -> Response:
     """With the DAV header of OPTIONS: Nextcloud's library reads it here."""
     return multistatus_response(responses).adding({"DAV": COMPLIANCE})
 

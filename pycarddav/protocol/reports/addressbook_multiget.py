@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element
 
 from ...dav import multistatus
 from ...dav.names import CARDDAV, DAV
-from ...dav.xml import XML
+from ...dav.xml import Fragment
 from ...model import AddressBook, Entry, Home
 from .. import tree
 from ..bodies import multistatus_response
@@ -48,7 +48,7 @@ def _places(body: Element, ctx: Context) -> Places:
 
 def _answers(
     books: list[AddressBook], places: Places, wanted: PropFind, ctx: Context
-) -> Iterator[XML]:
+) -> Iterator[Fragment]:
     """One response for each card, in its canonical spelling, and for each href that is none."""
     found: set[Place | None] = set()
     for book in books:

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 from ...dav import multistatus
 from ...dav.errors import BadRequest, InvalidSyncToken, TooManyMatches
 from ...dav.names import DAV
-from ...dav.xml import XML, E
+from ...dav.xml import E, Fragment
 from ...model import AddressBook, Changes, Home, encode
 from .. import tree
 from ..bodies import multistatus_response
@@ -69,7 +69,7 @@ def everything(book: AddressBook, wanted: PropFind, ctx: Context, limit: int) ->
 
 def _book_answers(
     book: AddressBook, changes: Changes, wanted: PropFind, ctx: Context
-) -> Iterator[XML]:
+) -> Iterator[Fragment]:
     yield from _card_answers(book, changes, wanted, ctx)
     if changes.more:
         yield multistatus.truncated(ctx.href(book))
@@ -78,7 +78,7 @@ def _book_answers(
 
 def _card_answers(
     book: AddressBook, changes: Changes, wanted: PropFind, ctx: Context
-) -> Iterator[XML]:
+) -> Iterator[Fragment]:
     found = set()
     for entry, response in answered(book, wanted, ctx, changes.changed):
         found.add(entry.name)
@@ -100,7 +100,7 @@ def sync_home(home: Home, body: Element, ctx: Context) -> Response:
 
 def _home_answers(
     home: Home, known: dict[str, str], deep: bool, room: int, wanted: PropFind, ctx: Context
-) -> Iterator[XML]:
+) -> Iterator[Fragment]:
     """*known* is what the client knows, and is kept up to date with what it is told."""
     books = {book.name: book for book in tree.books(home.owner, ctx)}
     for name in [name for name in known if name not in books][:room]:
