@@ -137,12 +137,18 @@ FILES = {
         [card("2.1", "AGENT:", BOB.strip(), "FN:x")],
     ),
     "UTF-16": ((ADA + BOB).decode().encode("utf-16"), [ADA, BOB]),
+    "UTF-16, half a character": ((ADA + BOB).decode().encode("utf-16") + b"B", [ADA, BOB]),
 }
 
 
 @pytest.mark.parametrize(("data", "cards"), FILES.values(), ids=FILES)
 def test_a_file_is_split_into_its_cards(data, cards):
     assert split(data) == cards
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"\xff\xfeB", b"\xfe\xff\0"])
+def test_half_a_character_of_utf_16_is_a_file_without_cards(data):
+    assert split(data) == []
 
 
 @given(

@@ -71,9 +71,11 @@ def _is_whole(line: bytes, after: bytes) -> bool:
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    """The octets of *file* by and by, never an empty piece: half a character of UTF-16 waits."""
     chunk = file.read(_CHUNK)
     utf16 = chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     decoder = codecs.getincrementaldecoder("utf-16")("replace")
     while chunk:
-        yield decoder.decode(chunk).encode() if utf16 else chunk
+        if piece := decoder.decode(chunk).encode() if utf16 else chunk:
+            yield piece
         chunk = file.read(_CHUNK)
