@@ -1,26 +1,31 @@
-"""contrib/ repeats some facts, for there is no other way; here they are held to their homes."""
+"""What contrib/ has is what the commands print: nothing in it is a fact of its own."""
 
-import re
 from pathlib import Path
 
 import pytest
 
+from pycarddav.cli.proxy import FORMS, snippet
 from pycarddav.config.schema import Config
 
 CONTRIB = Path(__file__).parents[1] / "contrib"
-NGINX = sorted(CONTRIB.glob("nginx/*.conf"))
-PROXIES = [*NGINX, CONTRIB / "caddy" / "Caddyfile"]
+PROXIES = {
+    "nginx/pycarddav.conf": "nginx",
+    "nginx/pycarddav-subpath.conf": "nginx-path",
+    "caddy/Caddyfile": "caddy",
+    "caddy/Caddyfile-subpath": "caddy-path",
+}
 
 
-@pytest.mark.parametrize("file", PROXIES, ids=lambda file: file.name)
-def test_a_proxy_asks_where_the_server_listens(file):
-    server = Config().server
-    assert set(re.findall(r"127\.0\.0\.1:\d+", file.read_text())) == {
-        f"{server.host}:{server.port}"
-    }
+@pytest.mark.parametrize(("file", "form"), PROXIES.items(), ids=PROXIES)
+def test_a_proxys_file_is_what_the_command_prints(file, form):
+    proxy, _, at_a_path = form.partition("-")
+    printed = snippet(proxy, Config(), "contacts.example.org", "/contacts" if at_a_path else "")
+    assert (CONTRIB / file).read_text() == printed, (
+        f"pycarddav proxy {proxy} "
+        + ("--path /contacts" if at_a_path else "--domain contacts.example.org")
+        + f" > contrib/{file}"
+    )
 
 
-@pytest.mark.parametrize("file", NGINX, ids=lambda file: file.name)
-def test_nginx_lets_through_what_the_server_takes(file):
-    [size] = re.findall(r"^ *client_max_body_size (\d+)m;$", file.read_text(), re.MULTILINE)
-    assert int(size) << 20 == Config().server.max_body_size
+def test_every_form_is_in_contrib():
+    assert {file.name for file in FORMS.iterdir()} == set(PROXIES.values())

@@ -20,6 +20,8 @@ COMMANDS = {
     "restore": "bring back a card, or a book as it was",
     "verify": "check the storage",
     "backup": "copy the storage while it is in use",
+    "dns": "print what a zone says to clients that know a domain only",
+    "proxy": "print the configuration of a proxy in front of the server",
     "config": "show and check the configuration",
     "version": "print the version",
 }

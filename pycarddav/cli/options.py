@@ -1,13 +1,15 @@
 """The options that come from the configuration's schema, and the configuration they lead to."""
 
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import Field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..config import SCHEMA, ConfigError, Given, Key, Loaded, load
 from .console import Exit, Failure, warn
+
+T = TypeVar("T")
 
 
 def add_options(parser: ArgumentParser, *sections: str) -> None:
@@ -29,6 +31,18 @@ def utf8(word: str) -> str:
     except UnicodeEncodeError:
         raise ArgumentTypeError("this is not UTF-8") from None
     return word
+
+
+def read_by(reader: Callable[[str], T]) -> Callable[[str], T]:
+    """A reader of the configuration's values, for a word of the command line."""
+
+    def read(word: str) -> T:
+        try:
+            return reader(word)
+        except ValueError as error:
+            raise ArgumentTypeError(f'"{word}" {error}') from None
+
+    return read
 
 
 def loaded(args: Namespace) -> Loaded:

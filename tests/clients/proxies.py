@@ -13,6 +13,8 @@ from harness import connect, free_port
 CONTRIB = pathlib.Path(__file__).parents[2] / "contrib"
 NGINX = "pid {work}/pid;\ndaemon off;\nevents {{}}\nhttp {{\naccess_log off;\n{site}\n}}"
 
+CADDY = ("caddy", "run", "--adapter", "caddyfile", "--config")
+
 
 @dataclass(frozen=True)
 class Proxy:
@@ -50,10 +52,16 @@ def caddy(work: pathlib.Path, port: int) -> str:
     )
 
 
+def caddy_subpath(work: pathlib.Path, port: int) -> str:
+    site = (CONTRIB / "caddy" / "Caddyfile-subpath").read_text()
+    return f"{{\nadmin off\n}}\nhttp://127.0.0.1:{port} {{\n{site}}}\n"
+
+
 PROXIES = {
     "nginx": Proxy(("nginx", "-e", "stderr", "-c"), nginx),
     "nginx at a path": Proxy(("nginx", "-e", "stderr", "-c"), nginx_subpath, "/contacts"),
-    "Caddy": Proxy(("caddy", "run", "--adapter", "caddyfile", "--config"), caddy),
+    "Caddy": Proxy(CADDY, caddy),
+    "Caddy at a path": Proxy(CADDY, caddy_subpath, "/contacts"),
 }
 
 
