@@ -14,7 +14,7 @@ from pycarddav.protocol.registry import method, prop, report
 
 PACKAGE = Path(app.__file__).parent.parent
 LAYERS = [
-    "dav", "vcard", "model", "store", "protocol", "auth", "web", "config", "serve", "cli",
+    "dav", "client", "vcard", "model", "store", "protocol", "auth", "web", "config", "serve", "cli",
     "__main__",
 ]  # fmt: skip
 PROTOCOL = [

@@ -48,8 +48,9 @@ Fragment = XML | bytes  # those that are remembered are encoded, too
 
 
 class _BoundedBuilder(TreeBuilder):
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         super().__init__()
+        self._most = most
         self._depth = self._elements = 0
 
     def start(self, tag: str, attrs: dict[str, str], /) -> Element:
@@ -57,7 +58,7 @@ class _BoundedBuilder(TreeBuilder):
         self._elements += 1
         if len(tag) > MAX_NAME:
             raise Malformed("the name of an element is too long")
-        if self._depth > MAX_DEPTH or self._elements > MAX_ELEMENTS:
+        if self._depth > MAX_DEPTH or self._elements > self._most:
             raise Malformed("too many or too deeply nested elements")
         return super().start(tag, attrs)
 
@@ -66,9 +67,9 @@ class _BoundedBuilder(TreeBuilder):
         return super().end(tag)
 
 
-def parse(body: bytes) -> Element:
+def parse(body: bytes, most: int = MAX_ELEMENTS) -> Element:
     """The root element of *body*; Malformed or Forbidden when it is not acceptable XML."""
-    parser = DefusedXMLParser(target=_BoundedBuilder(), forbid_dtd=True)
+    parser = DefusedXMLParser(target=_BoundedBuilder(most), forbid_dtd=True)
     try:
         parser.feed(body)
         root: Element = parser.close()
