@@ -247,7 +247,7 @@ def test_a_configured_server_speaks_tls_and_sends_plain_http_there(files, tmp_pa
     )
     with (
         site.store(config) as store,
-        running(site.server(config, site.app(config, store), site.certificate(config))) as server,
+        running(site.server(config, store, site.certificate(config))) as server,
     ):
         host, port = server.address
         with Client((host, config.server.redirect_port)) as client:

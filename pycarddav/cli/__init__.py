@@ -22,6 +22,7 @@ COMMANDS = {
     "backup": "copy the storage while it is in use",
     "dns": "print what a zone says to clients that know a domain only",
     "proxy": "print the configuration of a proxy in front of the server",
+    "health": "ask the running server whether it is well",
     "config": "show and check the configuration",
     "version": "print the version",
 }

@@ -63,7 +63,7 @@ def serving(config: Config) -> Iterator["Phone"]:
     password = random_password()
     accounts.add_user(config.auth.htpasswd, USER, password)
     with site.store(config) as store:
-        server = site.server(config, site.app(config, store), None)
+        server = site.server(config, store, None)
         thread = threading.Thread(target=server.run)
         thread.start()
         host, port = server.address

@@ -66,7 +66,7 @@ def serve(args: Namespace, found: Loaded) -> None:
         storage.begin(config.storage.folder)
     account = first_run.begin(config) if first else None
     with site.store(config) as store, tidied(store):
-        server = site.server(config, site.app(config, store), certificate)
+        server = site.server(config, store, certificate)
         address = url("https" if certificate else "http", *server.address, config.server.base_path)
         print("\n".join(banner(args, found, address, account)), flush=True)
         server.run()

@@ -15,6 +15,7 @@ from ..protocol.context import Limits
 from ..store import Store
 from ..store.filesystem import FilesystemStore, Retention
 from ..store.filesystem.root import STATE
+from .health import Health, with_health
 from .proxy import Proxies
 from .sockets import listen
 from .tls import Certificate, CertificateUnusable
@@ -75,11 +76,13 @@ def places(config: Config) -> list[tuple[str, int]]:
     return [(chosen.host, port) for port in ports]
 
 
-def server(config: Config, served: App, certificate: Certificate | None) -> Server:
-    """Bound, and ready to run; CannotListen."""
+def server(config: Config, store: FilesystemStore, certificate: Certificate | None) -> Server:
+    """Bound, and ready to run; CannotListen, HtpasswdUnreadable."""
     proxies = Proxies.of(*config.server.trusted_proxies)
+    served = app(config, store)
+    serve = with_health(served.serve, Health(store))
     largest = served.limits.max_body_size
-    application = Application(served.serve, served.base, largest, proxies, config.server.hsts)
+    application = Application(serve, served.base, largest, proxies, config.server.hsts)
     (host, port), *plain = places(config)
     server = Server(application, host, port, served.limits, certificate)
     for host, port in plain:

@@ -18,6 +18,7 @@ from waitress.task import ThreadedTaskDispatcher
 from ..protocol.context import Limits
 from .connection import Channel
 from .sockets import allow_descriptors, inherited, listen
+from .systemd import Heart, notify, reloading
 from .tls import Certificate, CertificateUnusable, opener
 
 THREADS = 8
@@ -27,6 +28,16 @@ TICK = 1.0  # seconds between two looks for connections that are too slow
 BODIES = 8  # as many bodies of the largest size may be arriving at once
 
 log = logging.getLogger(__name__)
+
+
+class Pool(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has no annotations
+    """The threads that answer."""
+
+    def add_first(self, task: Any) -> None:
+        """Run this task as soon as a thread is free, whatever else waits."""
+        with self.lock:
+            self.queue.appendleft(task)
+            self.queue_cv.notify()
 
 
 class Server:
@@ -50,7 +61,7 @@ class Server:
         self._hung_up = False
         self._certificates: list[Certificate] = []
         self._listeners: list[Any] = []
-        self._dispatcher = ThreadedTaskDispatcher()
+        self._dispatcher = Pool()
         allow_descriptors(DESCRIPTORS * limits.max_connections)
         sockets = inherited() or listen(host, port)
         self.address = address(sockets[0])
@@ -93,8 +104,10 @@ class Server:
     def run(self) -> None:
         """Serve until :meth:`stop`, SIGTERM or Ctrl-C; answers that were begun are finished."""
         next_look = 0.0
+        heart = Heart(self._dispatcher.add_first)
         with self._signals():
             try:
+                notify("READY=1")
                 while not self._stopping:
                     self._make_room()
                     self._poll(TICK)
@@ -103,7 +116,9 @@ class Server:
                         self._reload()
                     if time.monotonic() >= next_look:
                         self._close_the_slow()
+                        heart.turn(time.monotonic())
                         next_look = time.monotonic() + TICK
+                notify("STOPPING=1")
                 self._drain()
             finally:
                 self.close()
@@ -117,6 +132,7 @@ class Server:
         self._wake()
 
     def _reload(self) -> None:
+        reloading()
         for certificate in self._certificates:
             try:
                 certificate.reload()
@@ -124,6 +140,7 @@ class Server:
                 log.error("%s; the certificate stays as it was", error)
             else:
                 log.info("the certificate was read again")
+        notify("READY=1")
 
     def _poll(self, seconds: float) -> None:
         wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)

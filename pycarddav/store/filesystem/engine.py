@@ -14,7 +14,7 @@ from typing import Any
 from ...dav.errors import Error, NotFound
 from ...dav.headers import Condition
 from ...model import AddressBook, Author, Card, Changes, Dead, Entry, Home, Lock
-from . import deleted, files, housekeeping, names, promises, properties, shelf
+from . import deleted, files, health, housekeeping, names, promises, properties, shelf
 from .book import Book
 from .properties import Properties
 from .retention import Retention
@@ -52,6 +52,16 @@ class FilesystemStore:
             except (Error, ValueError) as error:  # of one book, the others know nothing
                 log.warning("%s: not tidied: %s", kept.path, error)
         deleted.drop(self.root, datetime.now(UTC) - timedelta(days=self._keep.days))
+
+    def check_room(self) -> None:
+        """InsufficientStorage when the disk is nearly full; Unavailable when there is none."""
+        self._shelf.check()
+        health.check_room(self.root.path)
+
+    def check_writable(self) -> None:
+        """Try it.  InsufficientStorage; Unavailable."""
+        self._shelf.check()
+        health.check_writable(self.root.state())
 
     def opened(self, book: AddressBook) -> Book:
         """The book as history, restore and verify need it.  NotFound."""
