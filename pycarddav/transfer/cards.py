@@ -1,0 +1,36 @@
+"""A card from elsewhere, as it can be stored."""
+
+from typing import NamedTuple
+
+from ..dav.errors import CardTooLarge, Error, InvalidAddressData
+from ..vcard import convert, validate
+
+
+class Storable(NamedTuple):
+    """*data* and its UID; *remark* says why these are not the bytes that came, if they are not."""
+
+    data: bytes
+    uid: str | None
+    remark: str = ""
+
+
+def storable(data: bytes, largest: int) -> Storable:
+    """The same bytes where they are a card that a client may store, and else a repaired one.
+
+    CardTooLarge; InvalidAddressData where nothing helps, with what was wrong at first.
+    """
+    if len(data) > largest:
+        raise CardTooLarge(f"the card has {len(data)} octets, more than {largest}")
+    try:
+        taken, uid = validate.acceptable(data)
+    except Error as error:
+        return _repaired(data, error)
+    return Storable(taken, uid, "" if taken == data else "a byte order mark was taken off")
+
+
+def _repaired(data: bytes, wrong: Error) -> Storable:
+    try:
+        mended = convert.repaired(data)
+        return Storable(mended, validate.validate(mended), f"repaired: {wrong}")
+    except Error:
+        raise InvalidAddressData(str(wrong)) from wrong
