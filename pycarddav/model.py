@@ -139,6 +139,13 @@ class Card(Entry):
 
 
 @dataclass(frozen=True)
+class BrokenCard(Entry):
+    """An entry whose content cannot be had at the moment, and *why*; of the others it can."""
+
+    why: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class UnmappedBook:
     """A URL in a home where no book is, yet ("unmapped": RFC 4918 §5.1)."""
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pycarddav.dav import xml
 from pycarddav.dav.errors import Error
 from pycarddav.dav.names import CALENDARSERVER, CARDDAV, DAV
-from pycarddav.model import AddressBook
+from pycarddav.model import AddressBook, BrokenCard
 from pycarddav.protocol.app import App
 from pycarddav.protocol.bodies import SMALL, parsed
 from pycarddav.protocol.cache import Cache, Caches
@@ -140,6 +140,33 @@ def test_what_changed_while_it_was_read_is_not_remembered():
     client.app.store.save_book(AddressBook("alice", "friends"))
     client("PROPFIND", BOOK, LISTING, depth="1")
     assert client.app.caches.responses.size == 0
+
+
+class Failing(MemoryStore):
+    """Cannot read some cards for a while."""
+
+    broken: frozenset[str] = frozenset()
+
+    def cards(self, book, names=None):
+        for card in super().cards(book, names):
+            facts = (card.book, card.name, card.etag, card.size, card.modified, card.dead)
+            yield BrokenCard(*facts, "is broken") if card.name in self.broken else card
+
+
+def test_what_could_not_be_read_is_not_remembered():
+    """When it can be read again it has the etag, and its book the token, that it had."""
+    store = Failing()
+    store.save_book(AddressBook("alice", "friends"))
+    clients = [with_caches(0, store), with_caches(store=store)]
+    for name in NAMES:
+        clients[0].put(name, vcard(name, f"Grace {name}"))
+    _, token = clients[0].sync()
+    for store.broken in frozenset(NAMES[:1]), frozenset[str]():
+        for method, body, headers in questions(token):
+            expected, *answers = (
+                client(method, BOOK, body, **headers) for client in (*clients, clients[1])
+            )
+            assert answers == [expected, expected]
 
 
 def test_a_card_that_stays_as_it_is_is_remembered_once(client, caches_are_on):

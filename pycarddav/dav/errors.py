@@ -187,6 +187,12 @@ class Unavailable(Error):
         return {"Retry-After": str(self.retry_after)}
 
 
+class CardUnavailable(Unavailable):
+    """The same of the content of one card; of the others it can be had."""
+
+    public = "this card cannot be read at the moment; the server's log says why"
+
+
 class Busy(Unavailable):
     """As many are being served as can be; DAVx⁵ and Apple's clients come back by themselves."""
 

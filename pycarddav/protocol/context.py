@@ -43,7 +43,8 @@ class Context:
     """One request being served: who asks, on which store, within which limits.
 
     *condition* is what the request says of its target; who changes it passes that to the store.
-    *reported* are the properties whose failure is in the log already.
+    *reported* are the properties whose failure is in the log already, *unread* the paths of the
+    cards that could not be read: an answer without them is not to be remembered.
     """
 
     request: Request
@@ -54,6 +55,7 @@ class Context:
     caches: Caches = field(default_factory=Caches)
     condition: Condition = ANYTHING
     reported: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
 
     def href(self, resource: Resource | Unmapped) -> str:
         """Where the client finds *resource*: one spelling in every response."""

@@ -3,20 +3,24 @@
 from threading import Lock
 
 from ..dav.errors import InvalidSyncToken
-from ..model import AddressBook
+from ..model import AddressBook, BrokenCard
 from ..store import Store
 from ..vcard import content
 from ..vcard.index import NAMES, Index
 
 
 class BookIndex:
-    """The index of one book, or none if it would take more than *most* octets."""
+    """The index of one book, or none if it would take more than *most* octets.
+
+    *unread* are the names of the cards that it could not read, and so knows nothing of.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._lock = Lock()
         self._index: Index | None = Index()
         self._token: str | None = None  # of the state that it is of
+        self.unread: frozenset[str] = frozenset()
 
     def at(self, book: AddressBook, store: Store) -> Index | None:
         """The index of the book as it is now."""
@@ -32,8 +36,12 @@ class BookIndex:
         except InvalidSyncToken:
             index = Index()
             changes = store.changes(book, None)
-        gone = {*changes.changed, *changes.removed}
-        for card in store.cards(book, changes.changed):
+        looked_at = dict.fromkeys((*changes.changed, *sorted(self.unread)))
+        gone, unread = {*looked_at, *changes.removed}, set()
+        for card in store.cards(book, looked_at):
+            if isinstance(card, BrokenCard):
+                unread.add(card.name)
+                continue
             try:
                 index.put(card.name, content.parse(card.data, NAMES))
             except content.Unreadable:
@@ -41,5 +49,5 @@ class BookIndex:
             gone.discard(card.name)
         for name in gone:
             index.remove(name)
-        self._token = changes.token
+        self._token, self.unread = changes.token, frozenset(unread)
         return index if index.size <= self._most else None

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterator
 
-from ..dav.errors import NotFound
+from ..dav.errors import CardUnavailable, NotFound
 from ..dav.xml import Fragment
-from ..model import AddressBook, Entry, Resource
+from ..model import AddressBook, BrokenCard, Card, Entry, Resource
 from .context import Context
 from .prerender import card_by_card
 from .propfind import PropFind
@@ -34,3 +34,13 @@ def load(resource: Resource, wanted: PropFind, ctx: Context) -> Resource:
     if found is None:
         raise NotFound("the card has just been deleted")
     return found
+
+
+def content(entry: Entry, ctx: Context) -> Card:
+    """The card with its content.  CardUnavailable; NotFound if it has gone."""
+    match next(ctx.store.cards(entry.book, [entry.name]), None):
+        case Card() as card:
+            return card
+        case BrokenCard() as broken:
+            raise CardUnavailable(broken.why)
+    raise NotFound("the card has just been deleted")

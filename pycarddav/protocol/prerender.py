@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Concatenate, ParamSpec, Protocol
 
 from ..dav.xml import Fragment
-from ..model import AddressBook, Entry
+from ..model import AddressBook, BrokenCard, Entry
 from .compression import gzipped
 from .context import Context
 from .messages import Response
@@ -42,7 +42,8 @@ def prerendered(render: Render[P]) -> Render[P]:
             if gzip:
                 found = gzipped(found)
             # Otherwise it tells of what has come since, and is never asked for again.
-            if ctx.store.book(book.owner, book.name) == book and isinstance(found.body, bytes):
+            stays = ctx.store.book(book.owner, book.name) == book and not ctx.unread
+            if stays and isinstance(found.body, bytes):
                 kept.put(key, found, len(found.body) + wanted.size)
         return found
 
@@ -98,7 +99,8 @@ def _recalled(
     for entry, response in answer(book, wanted, ctx, missing) if missing else ():
         octets = response if isinstance(response, bytes) else response.encode()
         entries[entry.name], known[entry.name] = entry, octets
-        kept.put((kind, _FACTS(entry)), octets, len(octets) + _OVERHEAD)
+        if not isinstance(entry, BrokenCard):
+            kept.put((kind, _FACTS(entry)), octets, len(octets) + _OVERHEAD)
     for name, entry in entries.items():
         if found := known[name]:  # unless the card has just been deleted
             yield entry, found

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from xml.etree.ElementTree import Element
 
 from ..dav import multistatus
-from ..dav.errors import BadRequest, Error, NoConversion
+from ..dav.errors import BadRequest, CardUnavailable, Error, NoConversion
 from ..dav.names import CARDDAV, DAV
 from ..dav.preferences import MINIMAL
 from ..dav.xml import XML, E, Whole
@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 Getter = Callable[[Any, Context], str | None]
 MAX_NAMES = 250  # several times what any client asks for; each is answered for each card
 MODES = (DAV.prop, DAV.allprop, DAV.propname)
+
+# It is the whole response that fails (RFC 6352 §10.4): where the other properties came without the
+# content, DAVx⁵ and Thunderbird would give up on all cards, and so they leave out this one.
+_OF_CONTENT = (NoConversion, CardUnavailable)
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,9 @@ class PropFind:
             return multistatus.propstats(ctx.href(resource), {200: self._names(resource)})
         try:
             found = self._outcomes(resource, ctx)
-        except NoConversion as error:  # it is the whole response that fails (RFC 6352 §10.4)
+        except _OF_CONTENT as error:
+            if isinstance(error, CardUnavailable):
+                ctx.unread.add(resource.path)
             return multistatus.status(ctx.href(resource), error.status, error.element() or XML())
         if self.minimal or self.mode != DAV.prop:
             found.pop(404, None)
@@ -116,7 +122,7 @@ class PropFind:
                     found[404].append(E(name))
                 else:
                     found[200].append(value if isinstance(value, Whole) else E(name, value))
-            except NoConversion:
+            except _OF_CONTENT:
                 raise
             except Error as error:
                 found[error.status].append(E(name))

@@ -3,23 +3,24 @@
 from collections.abc import Callable, Collection, Iterator
 from functools import wraps
 
-from ..model import AddressBook, Card
+from ..model import AddressBook, BrokenCard, Card
 from ..vcard import content
 from ..vcard.query import Filter
 from .context import Context
 from .indexes import BookIndex
 
-Search = Callable[[AddressBook, Filter, Context, Collection[str] | None], Iterator[Card]]
+Cards = Iterator[Card | BrokenCard]
+Search = Callable[[AddressBook, Filter, Context, Collection[str] | None], Cards]
 
 
-def indexed(search: Search) -> Callable[[AddressBook, Filter, Context], Iterator[Card]]:
+def indexed(search: Search) -> Callable[[AddressBook, Filter, Context], Cards]:
     """Look only at the cards that can match, as far as an index of the book can tell.
 
     Let that be all of them, and nothing but the clock notices.
     """
 
     @wraps(search)
-    def searched(book: AddressBook, wants: Filter, ctx: Context) -> Iterator[Card]:
+    def searched(book: AddressBook, wants: Filter, ctx: Context) -> Cards:
         return search(book, wants, ctx, _candidates(book, wants, ctx))
 
     return searched
@@ -28,14 +29,17 @@ def indexed(search: Search) -> Callable[[AddressBook, Filter, Context], Iterator
 @indexed
 def matching(
     book: AddressBook, wants: Filter, ctx: Context, names: Collection[str] | None
-) -> Iterator[Card]:
+) -> Cards:
     """The cards of a book, out of *names* if that is not None, that the filter matches."""
     return (card for card in ctx.store.cards(book, names) if matches(wants, card))
 
 
-def matches(wants: Filter, card: Card) -> bool:
-    """Whether the filter matches a card.  A file that is none must not hide the others."""
-    if not wants.props:
+def matches(wants: Filter, card: Card | BrokenCard) -> bool:
+    """Whether the filter matches a card.  A file that is none must not hide the others.
+
+    Of a broken card nobody knows; some clients take what a query does not find for deleted.
+    """
+    if not wants.props or isinstance(card, BrokenCard):
         return True
     try:
         return wants.matches(content.parse(card.data, wants.names))
@@ -55,4 +59,4 @@ def _candidates(book: AddressBook, wants: Filter, ctx: Context) -> list[str] | N
     index = kept.at(book, ctx.store) if wants.props else None
     found = index.candidates(wants) if index else None
     indexes.put(book.path, kept, index.size if index else 1)
-    return None if found is None else sorted(found)
+    return None if found is None else sorted({*found, *kept.unread})

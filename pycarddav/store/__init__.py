@@ -3,7 +3,9 @@
 owner   the name of the user in whose home a book is
 book    an AddressBook: a snapshot; its token names the state of its cards at that moment
 name    the last segment of a card's URL, decoded; any text without ``/``, NUL or a leading dot
-entry   a card as a listing knows it; a Card is an entry with its content
+entry   a card as a listing knows it; a Card is an entry with its content, a BrokenCard one whose
+        content cannot be had at the moment: that one card is neither gone nor a reason to refuse
+        the others
 etag    quoted, strong, a hash of the stored bytes: equal bytes, equal etag
 token   opaque, of characters that a URI may hold; equal state, equal token while nothing happens
 lock    what a client was promised (RFC 4918 §6): kept by the engine, heeded by whoever asks it
@@ -22,7 +24,7 @@ from typing import Protocol
 
 from ..dav.errors import PreconditionFailed
 from ..dav.headers import Condition
-from ..model import AddressBook, Author, Card, Changes, Entry, Home, Lock
+from ..model import AddressBook, Author, BrokenCard, Card, Changes, Entry, Home, Lock
 
 
 class Store(Protocol):
@@ -77,7 +79,9 @@ class Store(Protocol):
     def entries(self, book: AddressBook, names: Collection[str] | None = None) -> Iterator[Entry]:
         """The entries of *names* that exist; all, in the order of their names, for None."""
 
-    def cards(self, book: AddressBook, names: Collection[str] | None = None) -> Iterator[Card]:
+    def cards(
+        self, book: AddressBook, names: Collection[str] | None = None
+    ) -> Iterator[Card | BrokenCard]:
         """As entries(), with their content; each etag is that of the very bytes."""
 
     def put(

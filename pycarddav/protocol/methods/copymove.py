@@ -8,7 +8,7 @@ from ...dav.names import DAV
 from ...model import AddressBook, Entry, Resource, Unmappable, Unmapped, UnmappedBook, UnmappedCard
 from ...store import check
 from ...vcard import content
-from .. import locks, quota
+from .. import locks, members, quota
 from ..access import see
 from ..context import Context
 from ..guards import demands, permit
@@ -27,9 +27,7 @@ def copy_card(entry: Entry, ctx: Context) -> Response:
         permit(DAV.write_properties, target, ctx)
     else:
         permit(DAV.bind, target, ctx)
-    card = next(ctx.store.cards(entry.book, [entry.name]), None)
-    if card is None:
-        raise NotFound("the card has just been deleted")
+    card = members.content(entry, ctx)
     check(ctx.condition, card)
     quota.reserve(card.size, target, ctx)
     there, uid = _there(target, entry, ctx), content.parse(card.data).uid

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from itertools import chain
 
-from ...dav.errors import NotFound, PreconditionFailed, RangeNotSatisfiable
+from ...dav.errors import PreconditionFailed, RangeNotSatisfiable
 from ...dav.headers import attachment, byte_range, http_date
 from ...dav.names import DAV
-from ...model import AddressBook, Card, Entry
+from ...model import AddressBook, BrokenCard, Card, Entry
 from ...vcard import address_data as forms
 from ..context import Context
+from ..members import content
 from ..messages import Request, Response
 from ..registry import method
 
@@ -21,9 +22,7 @@ def get(entry: Entry, ctx: Context) -> Response:
         raise PreconditionFailed("the card is not as you think", entry.etag)
     if condition.is_known(entry.etag, entry.modified):
         return Response(304, {"ETag": entry.etag, "Vary": "Accept"})
-    card = next(ctx.store.cards(entry.book, [entry.name]), None)
-    if card is None:
-        raise NotFound("the card has just been deleted")
+    card = content(entry, ctx)
     content_type, data = forms.negotiate(card.data, ctx.request.header("accept"))
     headers = {
         "Content-Type": content_type,
@@ -53,7 +52,7 @@ def _part(request: Request, etag: str, size: int) -> range | None:
 
 @method("GET", "HEAD", on=AddressBook, needs=DAV.read, judges=True)
 def export(book: AddressBook, ctx: Context) -> Response:
-    """All its cards, as they are stored, in one file that every address book can import.
+    """All its cards that can be read, as they are stored, in one file that can be imported.
 
     The etag is weak: a card that changes while the file is on its way may be in it or not.
     """
@@ -70,8 +69,10 @@ def export(book: AddressBook, ctx: Context) -> Response:
     return Response(200, headers, _joined(chain([first], cards) if first else cards))
 
 
-def _joined(cards: Iterator[Card]) -> Iterator[bytes]:
+def _joined(cards: Iterator[Card | BrokenCard]) -> Iterator[bytes]:
     for card in cards:
+        if isinstance(card, BrokenCard):
+            continue
         yield card.data
         if not card.data.endswith((b"\n", b"\r")):
             yield b"\r\n"

@@ -4,9 +4,10 @@ from dataclasses import replace
 from xml.etree.ElementTree import Element
 
 from ...dav import xml
+from ...dav.errors import CardUnavailable
 from ...dav.names import CALENDARSERVER, CARDDAV, DAV
 from ...dav.xml import LANGUAGE, XML, E, Whole, join
-from ...model import AddressBook, Card, Home, Principal
+from ...model import AddressBook, BrokenCard, Card, Home, Principal
 from ...vcard import address_data as forms
 from ...vcard.query import COLLATIONS
 from ..context import Context
@@ -73,3 +74,9 @@ def supported_collation_set(book: AddressBook, ctx: Context) -> XML:
 def address_data(card: Card, ctx: Context, said: forms.AddressData) -> str:
     """§10.4, in the form that was asked for; 3.0 where the client did not say."""
     return said.text(card.data)
+
+
+@prop(CARDDAV.address_data, on=BrokenCard, allprop=False)
+def no_address_data(card: BrokenCard, ctx: Context) -> str:
+    """What is there and cannot be read is not to be taken for absent."""
+    raise CardUnavailable(card.why)

@@ -8,7 +8,7 @@ from ...dav.errors import BadRequest
 from ...dav.headers import depth
 from ...dav.names import CARDDAV
 from ...dav.xml import XML
-from ...model import AddressBook, Card, Entry, Home, Resource
+from ...model import AddressBook, Entry, Home, Resource
 from ...vcard import query
 from .. import tree
 from ..bodies import multistatus_response
@@ -16,7 +16,7 @@ from ..context import Context
 from ..messages import Response
 from ..propfind import PropFind, requested
 from ..registry import report
-from ..search import matches, matching
+from ..search import Cards, matches, matching
 
 
 @report(CARDDAV.addressbook_query, on=AddressBook)
@@ -44,13 +44,13 @@ def _query(resource: Resource, books: list[AddressBook], body: Element, ctx: Con
     return _response(resource, cards, body, ctx)
 
 
-def _response(resource: Resource, cards: Iterator[Card], body: Element, ctx: Context) -> Response:
+def _response(resource: Resource, cards: Cards, body: Element, ctx: Context) -> Response:
     wanted, limit = requested(body, ctx), _limit(body, ctx)
     return multistatus_response(_answers(resource, cards, wanted, limit, ctx))
 
 
 def _answers(
-    resource: Resource, cards: Iterator[Card], wanted: PropFind, limit: int, ctx: Context
+    resource: Resource, cards: Cards, wanted: PropFind, limit: int, ctx: Context
 ) -> Iterator[XML]:
     for number, card in enumerate(cards):
         if number == limit:  # §8.6.2: not counted itself

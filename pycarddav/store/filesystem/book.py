@@ -1,5 +1,6 @@
 """One book: reading it, changing it, and saying what has changed."""
 
+import logging
 import os
 import time
 from bisect import bisect_right
@@ -8,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 
 from ...dav.errors import (
+    CardUnavailable,
     Conflict,
     Error,
     InvalidSyncToken,
@@ -27,6 +29,8 @@ from .mirror import Mirror
 from .snapshot import Member, Snapshot
 from .token import EMPTY, Part
 from .watch import Watches
+
+log = logging.getLogger(__name__)
 
 
 class Book:
@@ -62,18 +66,35 @@ class Book:
     def content(self, name: str) -> tuple[Member, bytes] | None:
         """A card and its content, each being the other's; None when there is no such card.
 
-        Unavailable when its file is broken, and this version is not kept.
+        CardUnavailable when its file is broken, and this version is not kept.
         """
         for _ in range(3):  # a file may change between look and read
             if (found := self.trusted().members.get(name)) is None:
                 return None
             if (data := self._read(name)) is not None and etag(data) == found.etag:
+                if name in self.mirror.missed:
+                    self._tell(name)
                 return found, data
             if name in self.mirror.broken and (data := self.history.get(found.etag)) is not None:
                 return found, data
+            if self.mirror.is_still_broken(name) or not self._tell(name):
+                break
+        self.mirror.miss(name)
+        raise CardUnavailable(self._problem(name))
+
+    def _tell(self, name: str) -> bool:
+        """Make known what is in this file now; False where that has to wait."""
+        try:
             with files.trouble(self.path), self.mirror.lock.within():
                 self.mirror.reconcile({name})
-        raise Unavailable(f"{self.path}{encode(name)}: its file {self.mirror.broken.get(name)}")
+        except Error as error:
+            log.warning("%s%s: not looked at again: %s", self.path, name, error)
+            return False
+        return True
+
+    def _problem(self, name: str) -> str:
+        broken = self.mirror.broken.get(name, "cannot be read")
+        return f"{self.path}{encode(name)}: its file {broken}"
 
     def _read(self, name: str) -> bytes | None:
         try:
@@ -159,8 +180,8 @@ class Book:
                 old = self._current(name)
                 _check(there, old)
                 self._check_uid(name, card.uid, old, old_name if source is self else None)
-                if broken := source.mirror.broken.get(old_name):
-                    raise Unavailable(f"{source.path}{encode(old_name)}: its file {broken}")
+                if old_name in source.mirror.broken:
+                    raise CardUnavailable(source._problem(old_name))
                 self._move(source, old_name, name, card, old, Cause(now(), "move", author))
             files.sync_folder(self.folder.path)
             files.sync_folder(source.folder.path)

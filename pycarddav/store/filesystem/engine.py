@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ...dav.errors import Error, NotFound
+from ...dav.errors import CardUnavailable, Error, NotFound
 from ...dav.headers import Condition
-from ...model import AddressBook, Author, Card, Changes, Dead, Entry, Home, Lock
+from ...model import AddressBook, Author, BrokenCard, Card, Changes, Dead, Entry, Home, Lock
 from . import deleted, files, health, housekeeping, names, promises, properties, shelf
 from .book import Book
 from .properties import Properties
@@ -187,12 +187,20 @@ class FilesystemStore:
             if member := snapshot.members.get(name):
                 yield _entry(book, name, member, dead)
 
-    def cards(self, book: AddressBook, names: Collection[str] | None = None) -> Iterator[Card]:
+    def cards(
+        self, book: AddressBook, names: Collection[str] | None = None
+    ) -> Iterator[Card | BrokenCard]:
         kept, dead = self._shelf.book(book), self._dead(book)
         for name in kept.trusted().names if names is None else names:
-            if found := kept.content(name):
-                (etag, _, size, mtime, *_), data = found
-                yield Card(book, name, etag, size, mtime / 1e9, dead.get(name, ()), data)
+            try:
+                found = kept.content(name)
+            except CardUnavailable as error:
+                if (member := kept.trusted().members.get(name)) is not None:
+                    yield BrokenCard(*_facts(book, name, member, dead), str(error))
+                continue
+            if found:
+                member, data = found
+                yield Card(*_facts(book, name, member, dead), data)
 
     def put(
         self,
@@ -287,8 +295,13 @@ def _values(book: AddressBook) -> dict[str, Any]:
 
 
 def _entry(book: AddressBook, name: str, member: Member, dead: Mapping[str, Dead]) -> Entry:
-    modified = member.mtime / 1e9
-    return Entry(book, name, member.etag, member.size, modified, dead.get(name, ()))
+    return Entry(*_facts(book, name, member, dead))
+
+
+def _facts(
+    book: AddressBook, name: str, member: Member, dead: Mapping[str, Dead]
+) -> tuple[AddressBook, str, str, int, float, Dead]:
+    return book, name, member.etag, member.size, member.mtime / 1e9, dead.get(name, ())
 
 
 def _copy(book: Book, folder: str) -> None:

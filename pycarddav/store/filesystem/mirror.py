@@ -27,7 +27,8 @@ _PATIENCE = 1.0  # seconds that a reader waits for the lock, to see what has cha
 class Mirror:
     """The snapshot, journal and lock of one book; *state* is where it keeps them.
 
-    *broken* says of each file that is not served as it is, by the name of its card, why.
+    *broken* says of each file that is not served as it is, by the name of its card, why; *missed*
+    are the cards that somebody could not be given meanwhile.
     """
 
     def __init__(self, folder: Folder, state: str, watches: Watches) -> None:
@@ -36,6 +37,7 @@ class Mirror:
         self.journal = Journal(os.path.join(state, "journal"))
         self.snapshot = Snapshot()
         self.broken: dict[str, Broken] = {}
+        self.missed: set[str] = set()
         self.index = os.path.join(state, "index")
         self._unsaved = 0  # members that the index does not know
         self._watch = watches.of(folder.path)
@@ -153,15 +155,20 @@ class Mirror:
     ) -> None:
         """Make these members known: to the journal what is news to it, to readers everything.
 
-        *expected* is what the journal has heard of already.
+        *expected* is what the journal has heard of already.  A card that somebody has missed is
+        news even if it is what it was: they would not ask for it again.
         """
         members, expected = self.snapshot.members, expected or {}
-        news = {name: new for name, new in found.items() if new != members.get(name)}
+        news = {
+            name: new
+            for name, new in found.items()
+            if new != members.get(name) or name in self.missed
+        }
         state = self.journal.state if self.journal.exists else self.snapshot.state
         changes = []
         for name, new in news.items():
             was = expected[name] if name in expected else _etag(members.get(name))
-            if was != (etag := _etag(new)):
+            if was != (etag := _etag(new)) or (etag and name in self.missed):
                 state = moved(state, name, was, etag)
                 changes.append(Change(name, etag, state))
         after = self.snapshot.changed(news, state) if news else self.snapshot
@@ -170,6 +177,7 @@ class Mirror:
         elif changes:
             self.journal.append(changes, cause)
         self.snapshot = after.at(self.journal.seq)
+        self.missed -= news.keys()
         self._unsaved += len(news)
 
     def begin_anew(self) -> None:
@@ -188,6 +196,12 @@ class Mirror:
         if self._watch.is_being_written(os.path.basename(path)):
             raise Broken("is being written")
         return known if known and known[2:] == member.stamp_of(path) else member.look(path)
+
+    def miss(self, name: str) -> None:
+        """Take note that somebody has asked for a card, and could not be given it."""
+        if name not in self.missed:
+            log.warning("%s/%s: no version is kept that could be served", self.folder.path, name)
+        self.missed.add(name)
 
     def _hold(self, name: str, broken: Broken) -> None:
         if str(self.broken.get(name)) != str(broken):
@@ -210,12 +224,12 @@ class Mirror:
             if not member.known(members.get(name), status) or name in self.broken:
                 suspects.add(name)
         suspects.update(name for name in members if name not in there)
-        return {name for name in suspects if not self._is_still_broken(name)}
+        return {name for name in suspects if not self.is_still_broken(name)}
 
     def _is_as_known(self, name: str) -> bool:
         """Whether something happened to this file that changes nothing: our own writing of it."""
         if name in self.broken:
-            return self._is_still_broken(name)
+            return self.is_still_broken(name)
         known, path = self.snapshot.members.get(name), self.folder.file(name)
         try:
             data, _ = files.read(path, member.LARGEST)
@@ -225,7 +239,8 @@ class Mirror:
             return False
         return known is not None and known.etag == etag_of(data)
 
-    def _is_still_broken(self, name: str) -> bool:
+    def is_still_broken(self, name: str) -> bool:
+        """Whether this file is broken, and nobody has touched it since that was seen."""
         stamp = member.stamp_of(self.folder.file(name))
         return name in self.broken and self.broken[name].stamp == stamp
 
