@@ -16,7 +16,7 @@ from pycarddav.dav.headers import ANYTHING, Condition
 from pycarddav.dav.xml import XML
 from pycarddav.model import AddressBook, Home
 from pycarddav.store.filesystem import FilesystemStore
-from pycarddav.store.filesystem.journal import Cause, Change, Journal
+from pycarddav.store.filesystem.journal import Cause, Change, Journal, Replaced
 from pycarddav.store.filesystem.snapshot import moved
 from pycarddav.store.filesystem.token import EMPTY
 
@@ -229,6 +229,14 @@ def test_a_reader_never_sees_half_of_a_journal_that_is_read_again(tmp_path):
     assert seen == {True}
 
 
+def test_a_journal_that_another_server_began_first_is_not_begun_again(tmp_path):
+    ours, theirs = Journal(str(tmp_path / "journal")), Journal(str(tmp_path / "journal"))
+    assert ours.open() == ours.appended() == {}
+    theirs.begin({}, 0, EMPTY)
+    with pytest.raises(Replaced):
+        ours.appended()
+
+
 @pytest.mark.parametrize(
     "junk", [b"", b"x", b"\0" * 5000, b"pycarddav-journal 1 0 0 0 0\n", b"\xff"]
 )
@@ -358,6 +366,17 @@ def test_two_servers_see_each_others_changes_as_one_history(synced):
     assert other.sync() == told
     assert synced.token == other.token
     assert synced.book.token == other.book.token == synced.token
+
+
+def test_a_card_that_one_server_put_and_somebody_removed_has_gone_for_the_other(synced):
+    other = Server(synced.storage)
+    other.contents()
+    synced.put("dan.vcf")
+    synced.sync()
+    (synced.folder / "dan.vcf").rename(synced.folder / "eve.vcf")
+    other.token, other.cards = synced.token, dict(synced.cards)
+    assert other.sync() == ({"eve.vcf"}, {"dan.vcf"})
+    assert synced.sync() == ({"eve.vcf"}, {"dan.vcf"})
 
 
 def test_of_two_servers_creating_one_card_one_wins(server):

@@ -128,7 +128,11 @@ class Journal:
 
         Replaced when this is no continuation of what was read before.
         """
-        if not self.exists or not (tail := self._tail()):
+        if not self.exists:
+            if os.path.lexists(self.path):  # somebody else was the first to begin it
+                raise Replaced
+            return {}
+        if not (tail := self._tail()):
             return {}
         before = self._offset
         changes = self._take(tail)

@@ -166,12 +166,12 @@ class Mirror:
         }
         state = self.journal.state if self.journal.exists else self.snapshot.state
         changes = []
-        for name, new in news.items():
+        for name, new in found.items():
             was = expected[name] if name in expected else _etag(members.get(name))
             if was != (etag := _etag(new)) or (etag and name in self.missed):
                 state = moved(state, name, was, etag)
                 changes.append(Change(name, etag, state))
-        after = self.snapshot.changed(news, state) if news else self.snapshot
+        after = self.snapshot.changed(news, state) if news or changes else self.snapshot
         if not self.journal.exists:
             self._begin(after)
         elif changes:
