@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from wire import Client, echo, running, serving
+from wire import HOST, Client, echo, running, serving, wait_for
 
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
@@ -158,9 +158,6 @@ def refused(address, data):
         return status if client.closed() else "still open"
 
 
-HOST = "Host: localhost\r\n"
-
-
 @pytest.mark.parametrize(
     ("head", "status"),
     [
@@ -297,13 +294,17 @@ def test_a_request_that_drips_is_cut_off():
 def test_an_answer_that_is_not_fetched_is_given_up():
     body = b"x" * 20_000_000
     limits = Limits(head_seconds=1, slowest=10**9)
-    with serving(lambda request: Response(200, {}, body), limits) as address:
-        client, other = Client(address), Client(address)
-        with client, other:
-            client.send(f"GET / HTTP/1.1\r\n{HOST}\r\n")
-            assert other.ask("GET / HTTP/1.1")[2] == body
-            time.sleep(3)
-            assert len(client.file.read()) < len(body)
+    application = Application(lambda request: Response(200, {}, body))
+    with (
+        running(Server(application, "127.0.0.1", 0, limits)) as server,
+        Client(server.address) as client,
+        Client(server.address) as other,
+    ):
+        client.send(f"GET / HTTP/1.1\r\n{HOST}\r\n")
+        assert other.ask("GET / HTTP/1.1")[2] == body
+        wait_for(lambda: len(server._channels()) == 1)  # although the client has read nothing
+        assert other.ask("GET / HTTP/1.1")[2] == body
+        assert len(client.file.read()) < len(body)
 
 
 def test_bodies_that_never_end_do_not_fill_the_disk():

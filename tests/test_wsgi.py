@@ -10,7 +10,7 @@ import pytest
 from pycarddav.protocol.messages import Request, Response
 from pycarddav.serve.log import line, quoted, size
 from pycarddav.serve.proxy import Proxies
-from pycarddav.serve.wsgi import LARGE, NOBODY, PIECE, SECURITY, Application, redirect
+from pycarddav.serve.wsgi import LARGE, NOBODY, SECURITY, Application, redirect
 
 
 class Wrapped:
@@ -287,32 +287,7 @@ def test_head_is_get_without_the_body(content):
 
 def test_a_large_body_is_handed_over_as_a_file():
     app = Application(lambda request: Response(200, {}, b"x" * LARGE))
-    assert call(app) == (
-        "200 OK",
-        {**SECURITY, "Content-Length": str(LARGE)},
-        b"x" * LARGE,
-    )
-    assert call(app, **{"wsgi.file_wrapper": None})[2] == b"x" * LARGE
-
-
-def test_an_iterable_is_sent_in_pieces_worth_sending():
-    closed = []
-
-    def fragments():
-        try:
-            for _ in range(3 * PIECE // 100):
-                yield b"x" * 100
-        finally:
-            closed.append(True)
-
-    answer = []
-    app = Application(lambda request: Response(200, {}, fragments()))
-    environ = {"REQUEST_METHOD": "GET", "REQUEST_URI": "/", "HTTP_HOST": "a", "REMOTE_ADDR": ""}
-    pieces = list(app({**environ, "wsgi.url_scheme": "http"}, lambda *args: answer.append(args)))
-    assert [len(piece) // PIECE for piece in pieces] == [1, 1, 0]
-    assert sum(map(len, pieces)) == 3 * PIECE // 100 * 100
-    assert "Content-Length" not in dict(answer[0][1])
-    assert closed == [True]
+    assert call(app) == ("200 OK", {**SECURITY, "Content-Length": str(LARGE)}, b"x" * LARGE)
 
 
 def test_every_request_is_one_line_in_the_log(caplog):

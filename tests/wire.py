@@ -2,12 +2,15 @@
 
 import socket
 import threading
+import time
 from contextlib import contextmanager
 
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
 from pycarddav.serve.waitress import Server
 from pycarddav.serve.wsgi import Application
+
+HOST = "Host: localhost\r\n"
 
 
 @contextmanager
@@ -30,6 +33,14 @@ def running(server):
         server.stop()
         thread.join(20)
         assert not thread.is_alive()
+
+
+def wait_for(condition):
+    """Return when *condition* holds; AssertionError if it does not within half a minute."""
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until, "it does not come true"
+        time.sleep(0.02)
 
 
 def echo(request):

@@ -9,9 +9,11 @@ import re
 import socket
 import time
 from contextlib import suppress
+from io import BytesIO
 from math import inf
 from typing import Any
 
+from waitress.buffers import ReadOnlyFileBasedBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
@@ -100,6 +102,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.idle_since = time.monotonic()
         self.unsent_since = 0.0  # 0: nothing is
         self.unsent_most = 0
+        self.following: list[Any] = []  # requests that came before the answer to one was sent
         self.refused = False
         self.lingers_until = 0.0  # 0: it does not
 
@@ -112,10 +115,19 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return bool(super().received(data))
 
     def service(self) -> None:
+        # waitress would serve all requests that have arrived in a row, and keep this thread until
+        # the client fetches the first answers.
+        with self.requests_lock:
+            self.following += self.requests[1:]
+            del self.requests[1:]
         super().service()
         self.idle_since = time.monotonic()
 
     def readable(self) -> bool:
+        if self.following and super().readable():
+            with self.requests_lock:
+                self.requests.append(self.following.pop(0))
+            self.server.add_task(self)
         return bool(self.lingers_until or super().readable())
 
     def handle_close(self) -> None:
@@ -132,7 +144,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     @property
     def busy(self) -> bool:
         """Whether somebody would miss something if it were closed now."""
-        return bool(self.requests or self.total_outbufs_len or self.request)
+        return bool(self.requests or self.total_outbufs_len or self.request or self.following)
 
     @property
     def waiting_since(self) -> float:
@@ -145,6 +157,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def arrived(self) -> int:
         """Octets of body that are kept for a request that is not complete."""
         return int(self.request.body_bytes_received) if self.request else 0
+
+    @property
+    def unsent(self) -> int:
+        """Octets of answers that are kept in memory; those of a spool are on the disk."""
+        files = [out for out in [*self.outbufs] if isinstance(out, ReadOnlyFileBasedBuffer)]
+        return sum(file.remain for file in files if isinstance(file.file, BytesIO))
 
     def too_slow(self, now: float, limits: Limits) -> bool:
         """Whether a request has been arriving, or an answer been fetched, for too long."""

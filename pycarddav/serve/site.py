@@ -18,6 +18,7 @@ from ..store.filesystem.root import STATE
 from .health import Health, with_health
 from .proxy import Proxies
 from .sockets import listen
+from .spool import Spools
 from .tls import Certificate, CertificateUnusable
 from .waitress import Server
 from .wsgi import Application, redirect
@@ -82,7 +83,8 @@ def server(config: Config, store: FilesystemStore, certificate: Certificate | No
     served = app(config, store)
     serve = with_health(served.serve, Health(store))
     largest = served.limits.max_body_size
-    application = Application(serve, served.base, largest, proxies, config.server.hsts)
+    spools = Spools(config.storage.folder / STATE)  # /tmp is in memory on many machines
+    application = Application(serve, served.base, largest, proxies, config.server.hsts, spools)
     (host, port), *plain = places(config)
     server = Server(application, host, port, served.limits, certificate)
     for host, port in plain:

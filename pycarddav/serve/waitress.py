@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from math import inf
+from operator import itemgetter
 from types import FrameType
 from typing import Any
 
@@ -26,6 +27,7 @@ DESCRIPTORS = 4  # for a connection: itself, a body on the disk; and as many for
 GRACE = 10.0  # seconds that answers may take after the signal to stop
 TICK = 1.0  # seconds between two looks for connections that are too slow
 BODIES = 8  # as many bodies of the largest size may be arriving at once
+ANSWERS = 2**28  # octets that may wait in memory for clients to fetch them
 
 log = logging.getLogger(__name__)
 
@@ -153,17 +155,27 @@ class Server:
         return [item for item in list(self._map.values()) if isinstance(item, Channel)]
 
     def _close_the_slow(self) -> None:
+        # Not by will_close: waitress acts on that when the client reads, and some never do.
         now = time.monotonic()
-        channels = self._channels()
-        for channel in channels:
+        for channel in self._channels():
             if channel.too_slow(now, self._limits):
-                channel.will_close = True
+                channel.handle_close()
         # Bodies wait in memory and on the disk before anybody knows who sent them.
-        arrived = sum(channel.arrived for channel in channels)
-        for channel in sorted(channels, key=lambda channel: -channel.arrived):
-            if arrived > BODIES * self._limits.max_body_size:
-                channel.will_close = True
-                arrived -= channel.arrived
+        self._close_the_largest(
+            BODIES * self._limits.max_body_size, lambda channel: channel.arrived
+        )
+        self._close_the_largest(ANSWERS, lambda channel: channel.unsent)
+
+    def _close_the_largest(self, most: int, octets: Callable[[Channel], int]) -> None:
+        """Let *octets* of all connections add up to at most that."""
+        held = sorted(
+            ((octets(channel), channel) for channel in self._channels()), key=itemgetter(0)
+        )
+        total = sum(size for size, _ in held)
+        while total > most:
+            size, channel = held.pop()
+            channel.handle_close()
+            total -= size
 
     def _make_room(self) -> None:
         """Close who has sent nothing for longest, so that others can always connect."""

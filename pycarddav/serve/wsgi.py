@@ -1,9 +1,10 @@
 """WSGI (PEP 3333) to requests and responses: the only file that knows it."""
 
 import io
+import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +14,7 @@ from ..protocol.bodies import XML_TYPE
 from ..protocol.messages import Request, Response
 from .log import log_request
 from .proxy import Client, Proxies
+from .spool import Reader, Spool, Spools
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -26,10 +28,12 @@ SECURITY = {
 }
 BODILESS = (204, 304)  # RFC 9110 §6.4.1
 LARGE = 2**16  # octets from which a body is handed over as a file: it is not copied then
+PIECE = 2**16  # octets that are read from it at once, by a server that has to
 HTTPS = 443
-PIECE = 2**16  # octets of an iterable that are sent at once: each time costs a lock and a write
 
 NOBODY = Proxies()
+
+log = logging.getLogger(__name__)
 
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _ABSOLUTE = re.compile(r"(?i:https?)://([^/?]*)(.*)")
@@ -46,12 +50,14 @@ class Application:
         max_body: int = 32 * 2**20,
         proxies: Proxies = NOBODY,
         hsts: int = 0,
+        spools: Spools | None = None,
     ) -> None:
         """*hsts* is for how many seconds a browser may remember that there is TLS (RFC 6797)."""
         self._serve = serve
         self._base = base
         self._max_body = max_body
         self._proxies = proxies
+        self._spools = spools or Spools()
         self._hsts = {"Strict-Transport-Security": f"max-age={hsts}"} if hsts else {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -61,19 +67,29 @@ class Application:
         try:
             request = self._read(environ, client, fields)
             response = self._serve(request)
+            content = self._whole(request, response)
         except Error as error:
+            if error.public:
+                log.warning("%s", error)
             request = Request(
                 environ["REQUEST_METHOD"], environ["REQUEST_URI"], fields, remote=client.remote
             )
-            response = Response(error.status, XML_TYPE | error.headers(), error.body(self._base))
+            response = Response(error.status, XML_TYPE | error.headers())
+            content = error.body(self._base)
         if self._hsts and client.scheme == "https":
             response = replace(response, headers={**self._hsts, **response.headers})
+        sent = send(response, content, environ, start_response)
+        seconds = time.perf_counter() - start
+        log_request(request, response.status, response.user, seconds, len(content) if sent else 0)
+        return sent
 
-        def log(octets: int) -> None:
-            seconds = time.perf_counter() - start
-            log_request(request, response.status, response.user, seconds, octets)
-
-        return send(response, environ, start_response, log)
+    def _whole(self, request: Request, response: Response) -> bytes | Spool:
+        """All of the body: the same one for all who ask for the same resource in the same state."""
+        if isinstance(response.body, bytes):
+            return response.body
+        state = response.headers.get("ETag")
+        key = state and (response.user, request.path, state)
+        return self._spools.body(response.body, key)
 
     def _read(self, environ: Environ, client: Client, fields: dict[str, str]) -> Request:
         """The request, with its whole body; BadRequest and other Errors where there is none."""
@@ -153,53 +169,21 @@ def body(environ: Environ, max_body: int) -> bytes:
 
 
 def send(
-    response: Response,
-    environ: Environ,
-    start_response: StartResponse,
-    log: Callable[[int], None],
+    response: Response, content: bytes | Spool, environ: Environ, start_response: StartResponse
 ) -> Iterable[bytes]:
-    """What the server has to send; *log* is told how many octets of body that is."""
-    content = response.body
-    bodiless = response.status in BODILESS
+    """What the server has to send of a *response* whose body is *content*; [] is nothing."""
     fields = {**SECURITY, **response.headers}
-    head = environ["REQUEST_METHOD"] == "HEAD"
-    if isinstance(content, bytes):
-        octets = len(content)
-    elif head:  # it says the length as well, so that the connection stays
-        octets = sum(len(fragment) for fragment in content)
-    if not bodiless and (head or isinstance(content, bytes)):
-        fields["Content-Length"] = str(octets)
+    bodiless = response.status in BODILESS
+    if not bodiless:  # on HEAD, too: so that the connection stays
+        fields["Content-Length"] = str(len(content))
     start_response(_STATUS[response.status], list(fields.items()))
-    if bodiless or head:
-        log(0)
+    if bodiless or environ["REQUEST_METHOD"] == "HEAD":
         return []
-    if not isinstance(content, bytes):
-        return stream(content, log)
-    log(len(content))
-    if len(content) >= LARGE and "wsgi.file_wrapper" in environ:
-        wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](io.BytesIO(content), PIECE)
-        return wrapped
-    return [content]
-
-
-def stream(content: Iterable[bytes], log: Callable[[int], None]) -> Iterator[bytes]:
-    """*content* in pieces of a size worth sending."""
-    sent = held = 0
-    fragments: list[bytes] = []
-    try:
-        for fragment in content:
-            fragments.append(fragment)
-            held += len(fragment)
-            if held >= PIECE:
-                yield b"".join(fragments)
-                fragments.clear()
-                sent, held = sent + held, 0
-        yield b"".join(fragments)
-        sent += held
-    finally:
-        if hasattr(content, "close"):
-            content.close()
-        log(sent)
+    if isinstance(content, bytes) and len(content) < LARGE:
+        return [content]
+    file = io.BytesIO(content) if isinstance(content, bytes) else Reader(content)
+    wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](file, PIECE)
+    return wrapped
 
 
 def redirect(port: int) -> Callable[[Request], Response]:
