@@ -135,7 +135,7 @@ class Book:
                 self._check_uid(name, uid, old)
                 if old is None or old.etag != etag(data) or name in self.mirror.broken:
                     self._place(temporary.path, name, old)
-                    new = member.of(data, uid, os.lstat(path), time.time_ns())
+                    new = member.of(data, uid, os.lstat(path), member.now())
                     self.mirror.broken.pop(name, None)
                     self.mirror.commit({name: new}, Cause(now(), reason, author))
                 else:
@@ -214,7 +214,7 @@ class Book:
                 if member.exists(path):
                     self.history.keep(path, f"{BROKEN}{time.time_ns()}")
                 os.rename(temporary.path, path)
-                new = member.of(good, known.uid, os.lstat(path), time.time_ns())
+                new = member.of(good, known.uid, os.lstat(path), member.now())
                 self.mirror.broken.pop(name, None)
                 self.mirror.commit({name: new}, Cause(now(), "repair"))
             files.sync_folder(self.folder.path)

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 import time
 
 from ...dav.errors import InvalidAddressData, UnsupportedAddressData
@@ -14,6 +15,11 @@ LARGEST = 32 * 2**20  # octets of a file that is taken for a card; what PUT acce
 
 _TICK = 20_000_000  # ns: kernels stamp files with a clock of 1 to 10 ms
 _COARSE_TICK = 2_000_000_000  # ns: FAT
+
+# <linux/time.h> CLOCK_REALTIME_COARSE, with which the kernel stamps files.  On a busy machine it
+# stands still for longer than its tick while the precise one goes on: a file of this moment would
+# look settled, and the next write to it, of the same stamp, not be seen.
+_CLOCK = 5 if sys.platform == "linux" else time.CLOCK_REALTIME
 
 
 class Broken(Exception):
@@ -38,9 +44,14 @@ def known(member: Member | None, status: os.stat_result) -> bool:
     return member is not None and member[2:] == stamp(status)
 
 
+def now() -> int:
+    """The time in ns, by the clock that stamps files."""
+    return time.clock_gettime_ns(_CLOCK)
+
+
 def look(path: str) -> Member | None:
     """What is in this file; None when there is none.  Broken."""
-    now = time.time_ns()
+    before = now()
     try:
         data, status = files.read(path, LARGEST)
     except FileNotFoundError:
@@ -51,14 +62,14 @@ def look(path: str) -> Member | None:
         uid = _uid(data)
     except InvalidAddressData as error:
         raise Broken(str(error), stamp(status)) from error
-    return of(data, uid, status, now)
+    return of(data, uid, status, before)
 
 
-def of(data: bytes, uid: str | None, status: os.stat_result, now: int) -> Member:
-    """The member that this content is, read (or written) at *now* in ns."""
+def of(data: bytes, uid: str | None, status: os.stat_result, at: int) -> Member:
+    """The member that this content is, read or written at this now()."""
     size, mtime, ctime, inode = stamp(status)
     tick = _TICK if ctime % 1_000_000_000 else _COARSE_TICK
-    settled = abs(now - ctime) > tick
+    settled = abs(at - ctime) > tick
     return Member(etag(data), uid, size, mtime, ctime if settled else 0, inode)
 
 
