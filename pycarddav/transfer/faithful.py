@@ -1,4 +1,4 @@
-"""A card from elsewhere, as it can be stored."""
+"""A card of another server as it can be stored: the same bytes, wherever that can be."""
 
 from typing import NamedTuple
 
