@@ -6,19 +6,21 @@ import logging
 
 import pytest
 
-from pycarddav.auth import LoginFailed
-from pycarddav.auth.basic import GOOD_FOR, WRONG_FOR, Basic
+from pycarddav.auth import GOOD_FOR, Identity, LoginFailed
+from pycarddav.auth.basic import BASIC
+from pycarddav.auth.gate import WRONG_FOR, Gate
 from pycarddav.auth.secure import over_tls
 from pycarddav.auth.throttle import REMEMBERED, Throttle, Turnstile, block
-from pycarddav.dav.errors import Busy, Forbidden, TooManyRequests
+from pycarddav.dav.errors import Busy, Forbidden, TooManyRequests, Unauthorized
 from pycarddav.model import Principal
 from pycarddav.protocol.messages import Request
 
 
 class Users:
-    """A verifier that counts how often it is asked."""
+    """A door that counts how often it is asked."""
 
-    unguessable = False
+    scheme = BASIC
+    guessable = costly = True
 
     def __init__(self, **passwords):
         self.passwords = passwords
@@ -27,11 +29,11 @@ class Users:
     def generation(self):
         return tuple(self.passwords.items())
 
-    def verify(self, user, password, agent):
+    def verify(self, login):
         self.asked += 1
-        if self.passwords.get(user) != password:
-            raise LoginFailed("bad-password" if user in self.passwords else "unknown-user")
-        return Principal(user)
+        if self.passwords.get(login.user) != login.secret:
+            raise LoginFailed("bad-password" if login.user in self.passwords else "unknown-user")
+        return Identity(login.user)
 
 
 class Clock:
@@ -54,7 +56,7 @@ def users():
 
 @pytest.fixture
 def basic(users, clock):
-    return Basic([users], Throttle(clock), Turnstile(), clock)
+    return Gate([users], (), Throttle(clock), Turnstile(), clock)
 
 
 def encoded(credentials):
@@ -79,7 +81,9 @@ def login(basic, credentials, remote="192.0.2.1"):
 
 @pytest.mark.parametrize("header", [None, "", "Bearer abc", "Digest username=x", "nonsense"])
 def test_who_offers_nothing_is_nobody_yet(basic, header):
-    assert basic(request(header)) is None
+    with pytest.raises(Unauthorized) as asked:
+        basic(request(header))
+    assert type(asked.value) is Unauthorized
 
 
 @pytest.mark.parametrize(
@@ -169,7 +173,7 @@ def test_what_is_remembered_is_bounded(basic, users):
         users.passwords[f"user{number}"] = "secret"
     for number in range(2000):
         assert login(basic, f"user{number}:secret") == f"user{number}"
-    assert len(basic._right._outcomes) == 1024
+    assert len(basic._entrances[0]._right._outcomes) == 1024
 
 
 def guesses(basic, clock, count, **kwargs):
@@ -318,8 +322,8 @@ def test_passwords_do_not_cross_the_internet_in_the_clear(basic, origin, remote,
     headers = {"authorization": f"Basic {encoded('alice:secret')}"}
     for offered in (headers, {}):
         asked = Request("GET", "/", offered, remote=remote, origin=origin)
-        if expected:
-            assert check(asked) == (Principal("alice") if offered else None)
+        if expected and offered:
+            assert check(asked) == Principal("alice")
         else:
-            with pytest.raises(Forbidden, match="https only"):
+            with pytest.raises(Unauthorized if expected else Forbidden):
                 check(asked)

@@ -11,7 +11,7 @@ import pytest
 from command import on_a_terminal, python
 
 from pycarddav import __version__
-from pycarddav.auth import LoginFailed
+from pycarddav.auth import Login, LoginFailed
 from pycarddav.auth.htpasswd import Htpasswd
 from pycarddav.cli import parser
 
@@ -176,7 +176,7 @@ def data(home):
 
 def logs_in(home, user, password):
     try:
-        return Htpasswd(data(home) / ".htpasswd").verify(user, password) is not None
+        return Htpasswd(data(home) / ".htpasswd").verify(Login(user, password)) is not None
     except LoginFailed:
         return False
 

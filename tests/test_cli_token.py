@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from pycarddav.auth import Identity, Login
 from pycarddav.auth.tokens import Tokens, beside, tokens
-from pycarddav.model import Principal
+from pycarddav.protocol.messages import Request
 
 pytestmark = pytest.mark.usefixtures("home", "anna")
 
@@ -27,8 +28,9 @@ def verify(data):
 
     def ask(password, agent=""):
         uses = data / ".pycarddav/.tokens"
+        request = Request("GET", "/", {"user-agent": agent})
         return Tokens(beside(data / ".htpasswd"), uses, {"anna"}.__contains__).verify(
-            "anna", password.strip(), agent
+            Login("anna", password.strip(), request)
         )
 
     return ask
@@ -42,7 +44,7 @@ def test_a_token_is_shown_once_and_logs_in(cli, verify, data):
         "this app password for anna is shown this once\n"
         "undo: pycarddav token revoke anna 'Pixel 9'\n"
     )
-    assert verify(out) == Principal("anna")
+    assert verify(out) == Identity("anna", personal=False)
     assert out.strip() not in beside(data / ".htpasswd").read_text()
 
 
@@ -50,7 +52,9 @@ def test_the_limits_are_those_asked_for(cli, verify):
     assert cli("book", "create", "anna/work")[0] == 0
     words = ["--read-only", "--book", "work", "--book", "contacts", "--book", "work"]
     out = cli("token", "add", "anna", "Kiosk", *words)[1]
-    assert verify(out) == Principal("anna", read_only=True, books=("work", "contacts"))
+    assert verify(out) == Identity(
+        "anna", personal=False, read_only=True, books=("work", "contacts")
+    )
 
 
 def test_what_is_revoked_is_out_and_can_be_made_again(cli, verify, data):

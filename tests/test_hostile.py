@@ -15,7 +15,7 @@ SERVER = """
 import sys
 from pathlib import Path
 from pycarddav.auth.accounts import add_user
-from pycarddav.auth.basic import Basic
+from pycarddav.auth.gate import Gate
 from pycarddav.auth.htpasswd import Htpasswd
 from pycarddav.dav.errors import Error, Unauthorized
 from pycarddav.protocol.context import Limits
@@ -25,7 +25,7 @@ from pycarddav.serve.wsgi import Application
 
 file = Path(sys.argv[1])
 add_user(file, "alice", "secret")
-authenticate = Basic([Htpasswd(file)])
+authenticate = Gate([Htpasswd(file)])
 
 def serve(request):
     if request.path == "/large":

@@ -7,11 +7,10 @@ import unicodedata
 
 import pytest
 
-from pycarddav.auth import LoginFailed, accounts, passwords
+from pycarddav.auth import Identity, Login, LoginFailed, accounts, passwords
 from pycarddav.auth.htpasswd import Htpasswd, HtpasswdUnreadable
 from pycarddav.auth.names import UserNameRefused, check_new_name
 from pycarddav.auth.passwords import PasswordRefused
-from pycarddav.model import Principal
 
 # What Apache's htpasswd 2.4.62 wrote for the password "secret" with -B, -m, -2, -5, -s and -d.
 HASHES = {
@@ -40,7 +39,7 @@ def cheap(monkeypatch):
 
 def logs_in(users, user, password):
     try:
-        return users.verify(user, password) == Principal(user)
+        return users.verify(Login(user, password)) == Identity(user)
     except LoginFailed:
         return False
 

@@ -17,7 +17,7 @@ from tempfile import TemporaryFile
 
 import pytest
 
-from pycarddav.auth import LoginFailed
+from pycarddav.auth import Login, LoginFailed
 from pycarddav.auth.htpasswd import Htpasswd
 from pycarddav.cli import main
 
@@ -97,7 +97,7 @@ def mode(path):
 
 def logs_in(htpasswd, user, password):
     try:
-        return Htpasswd(htpasswd).verify(user, password) is not None
+        return Htpasswd(htpasswd).verify(Login(user, password)) is not None
     except LoginFailed:
         return False
 

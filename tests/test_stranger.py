@@ -11,7 +11,8 @@ import pytest
 from wire import Client, running
 
 from pycarddav.auth import LoginFailed, accounts
-from pycarddav.auth.basic import Basic
+from pycarddav.auth.basic import BASIC
+from pycarddav.auth.gate import Gate
 from pycarddav.config import load
 from pycarddav.dav.xml import DECLARATIONS
 from pycarddav.model import AddressBook, Home, Principal
@@ -105,14 +106,15 @@ def test_only_the_way_in_is_shown_to_everybody(configured):
 
 
 class Nobody:
-    """A verifier that knows no user."""
+    """A door that knows no user."""
 
-    unguessable = False
+    scheme = BASIC
+    guessable = costly = True
 
     def generation(self):
         return 0
 
-    def verify(self, user, password, agent):
+    def verify(self, login):
         raise LoginFailed("unknown-user")
 
 
@@ -122,7 +124,7 @@ def failure(caplog, user, remote, agent):
     headers = {"authorization": f"Basic {encoded}", "user-agent": agent}
     caplog.clear()
     with pytest.raises(LoginFailed):
-        Basic([Nobody()])(Request("GET", "/", headers, remote=remote))
+        Gate([Nobody()])(Request("GET", "/", headers, remote=remote))
     (record,) = caplog.records
     return f"{record.levelname} {record.getMessage()}"
 

@@ -7,8 +7,8 @@ import stat
 
 import pytest
 
-from pycarddav.auth import LoginFailed, accounts, passwords
-from pycarddav.auth.basic import Basic
+from pycarddav.auth import Identity, Login, LoginFailed, accounts, passwords
+from pycarddav.auth.gate import Gate
 from pycarddav.auth.htpasswd import Htpasswd
 from pycarddav.auth.throttle import Throttle, Turnstile
 from pycarddav.auth.tokens import (
@@ -27,6 +27,8 @@ from pycarddav.auth.tokens import (
 )
 from pycarddav.model import Principal
 from pycarddav.protocol.messages import Request
+
+ALICE = Identity("alice", personal=False)
 
 
 @pytest.fixture
@@ -57,19 +59,19 @@ def verifier(file, uses, clock):
 
 
 def test_a_token_logs_its_user_in_and_nobody_else(file, verifier):
-    assert verifier.verify("alice", "anything") is None
+    assert verifier.verify(Login("alice", "anything")) is None
     password = add_token(file, "alice", "Pixel")
     assert re.fullmatch(r"[a-z2-9]{4}(-[a-z2-9]{4}){4}", password)
-    assert verifier.verify("alice", password) == Principal("alice")
-    assert verifier.verify("bob", password) is None
-    assert verifier.verify("alice", password[:-1]) is None
-    assert verifier.verify("alice", "") is None
+    assert verifier.verify(Login("alice", password)) == ALICE
+    assert verifier.verify(Login("bob", password)) is None
+    assert verifier.verify(Login("alice", password[:-1])) is None
+    assert verifier.verify(Login("alice", "")) is None
 
 
 def test_a_token_may_be_typed_in_other_letters(file, verifier):
     password = add_token(file, "alice", "Pixel")
     for typed in (password.upper(), password.replace("-", ""), password.capitalize()):
-        assert verifier.verify("alice", typed) == Principal("alice")
+        assert verifier.verify(Login("alice", typed)) == ALICE
 
 
 def test_the_file_gives_no_token_away_and_is_its_owners_alone(file):
@@ -81,21 +83,20 @@ def test_the_file_gives_no_token_away_and_is_its_owners_alone(file):
 
 def test_limits_follow_from_the_token(file, verifier):
     password = add_token(file, "alice", "Kiosk", read_only=True, books=("friends",))
-    expected = Principal("alice", read_only=True, books=("friends",))
-    assert verifier.verify("alice", password) == expected
-    assert Principal("alice", admin=True) != expected
+    expected = Identity("alice", personal=False, read_only=True, books=("friends",))
+    assert verifier.verify(Login("alice", password)) == expected
 
 
 def test_a_token_ends_when_it_was_said(file, verifier, clock):
     password = add_token(file, "alice", "Guest", expires=clock.now + 60)
     before = verifier.generation()
     clock.now += 59
-    assert verifier.verify("alice", password) == Principal("alice")
+    assert verifier.verify(Login("alice", password)) == ALICE
     assert verifier.generation() == before
     clock.now += 1
     assert verifier.generation() != before
     with pytest.raises(LoginFailed) as failed:
-        verifier.verify("alice", password)
+        verifier.verify(Login("alice", password))
     assert failed.value.reason == "expired"
 
 
@@ -104,8 +105,8 @@ def test_a_revoked_token_is_out_at_once(file, verifier):
     before = verifier.generation()
     revoke(file, "alice", "gone")
     assert verifier.generation() != before
-    assert verifier.verify("alice", gone) is None
-    assert verifier.verify("alice", kept) == Principal("alice")
+    assert verifier.verify(Login("alice", gone)) is None
+    assert verifier.verify(Login("alice", kept)) == ALICE
     with pytest.raises(TokenNotFound):
         revoke(file, "alice", "gone")
     with pytest.raises(TokenNotFound):
@@ -114,9 +115,9 @@ def test_a_revoked_token_is_out_at_once(file, verifier):
 
 def test_deleting_the_file_revokes_all(file, verifier):
     password = add_token(file, "alice", "Pixel")
-    assert verifier.verify("alice", password)
+    assert verifier.verify(Login("alice", password))
     file.unlink()
-    assert verifier.verify("alice", password) is None
+    assert verifier.verify(Login("alice", password)) is None
 
 
 def test_a_name_is_used_once_for_each_user(file):
@@ -145,29 +146,29 @@ def test_who_is_removed_loses_all_tokens(tmp_path, monkeypatch):
     accounts.add_user(htpasswd, "alice", "secret")
     password = add_token(beside(htpasswd), "alice", "Pixel")
     verifier = Tokens(beside(htpasswd), tmp_path / "uses", Htpasswd(htpasswd).knows)
-    assert verifier.verify("alice", password)
+    assert verifier.verify(Login("alice", password))
     accounts.remove_user(htpasswd, "alice")
-    assert verifier.verify("alice", password) is None
+    assert verifier.verify(Login("alice", password)) is None
     accounts.add_user(htpasswd, "alice", "secret")
-    assert verifier.verify("alice", password) is None
+    assert verifier.verify(Login("alice", password)) is None
 
 
 def test_a_user_that_is_not_known_has_no_use_for_a_token(file, verifier):
-    assert verifier.verify("carol", add_token(file, "carol", "Pixel")) is None
+    assert verifier.verify(Login("carol", add_token(file, "carol", "Pixel"))) is None
 
 
 def test_the_last_use_is_known(file, uses, verifier, clock):
     password = add_token(file, "alice", "Pixel")
     (token,) = tokens(file)
     assert last_use(uses, token) is None
-    verifier.verify("alice", password, "DAVx5/4.5")
+    verifier.verify(Login("alice", password, Request("GET", "/", {"user-agent": "DAVx5/4.5"})))
     assert last_use(uses, token) == Use(clock.now, "DAVx5/4.5")
     assert [stat.S_IMODE(path.stat().st_mode) & 0o077 for path in (uses,)] == [0]
 
 
 def test_a_use_that_cannot_be_written_down_is_a_use(file, uses, verifier, caplog):
     uses.write_text("in the way")
-    assert verifier.verify("alice", add_token(file, "alice", "Pixel")) == Principal("alice")
+    assert verifier.verify(Login("alice", add_token(file, "alice", "Pixel"))) == ALICE
     assert len(caplog.records) == 1
 
 
@@ -215,7 +216,7 @@ def test_a_token_waits_for_no_guesser(file, uses, tmp_path, monkeypatch):
     accounts.add_user(tmp_path / "htpasswd", "alice", "secret")
     users = Htpasswd(tmp_path / "htpasswd")
     turnstile, throttle = Turned(), Throttle()
-    basic = Basic([Tokens(file, uses, users.knows), users], throttle, turnstile)
+    basic = Gate([Tokens(file, uses, users.knows), users], (), throttle, turnstile)
 
     def login(password):
         encoded = base64.b64encode(f"alice:{password}".encode()).decode()

@@ -7,8 +7,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
-from ..model import Principal
-from . import LoginFailed
+from . import Identity, Login, LoginFailed
+from .basic import BASIC
 from .files import Followed
 from .names import check_name
 from .passwords import kind_of, verify
@@ -69,14 +69,12 @@ class Htpasswd:
     Once it could be read, the last good state counts while the file cannot be.
     """
 
-    unguessable = False
+    scheme = BASIC
+    guessable = costly = True
 
-    def __init__(
-        self, path: Path, accept: Collection[str] = (), admins: Collection[str] = ()
-    ) -> None:
+    def __init__(self, path: Path, accept: Collection[str] = ()) -> None:
         self._path = path
         self._accept = frozenset(accept)
-        self._admins = frozenset(admins)
         try:
             self._file = Followed(path, self._parse)
         except OSError as error:
@@ -95,16 +93,16 @@ class Htpasswd:
     def knows(self, user: str) -> bool:
         return user in self._file.now().value
 
-    def verify(self, user: str, password: str, agent: str = "") -> Principal:
-        """The principal; LoginFailed takes the same time for a wrong user as for a password."""
+    def verify(self, login: Login) -> Identity:
+        """Whose login it is; LoginFailed takes as long for a wrong user as for a password."""
         file = self._file.now()
-        if user not in file.value:
+        if login.user not in file.value:
             if file.value:
-                verify(password, _decoy(user, file.value, file.digest))
+                verify(login.secret, _decoy(login.user, file.value, file.digest))
             raise LoginFailed("unknown-user")
-        if not verify(password, file.value[user]):
+        if not verify(login.secret, file.value[login.user]):
             raise LoginFailed("bad-password")
-        return Principal(user, admin=user in self._admins)
+        return Identity(login.user)
 
 
 def _decoy(user: str, hashes: Mapping[str, str], key: bytes) -> str:

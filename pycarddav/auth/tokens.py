@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from ..model import Principal
-from . import LoginFailed
+from . import Identity, Login, LoginFailed
+from .basic import BASIC
 from .files import Followed, edit
 from .names import check_name
 from .passwords import random_password
@@ -170,7 +170,8 @@ def _digest(password: str) -> str:
 class Tokens:
     """Verifies app passwords of users who are *known*; *uses* is the folder of their last uses."""
 
-    unguessable = True
+    scheme = BASIC
+    guessable = costly = False
 
     def __init__(
         self,
@@ -187,15 +188,18 @@ class Tokens:
         file = self._file.now()
         return file.digest, bisect(file.value.ends, self._clock())
 
-    def verify(self, user: str, password: str, agent: str = "") -> Principal | None:
+    def knows(self, user: str) -> bool:
+        return self._known(user)
+
+    def verify(self, login: Login) -> Identity | None:
         """None unless this is a token of this user; LoginFailed when it has expired."""
-        token = self._file.now().value.tokens.get(_digest(password))
-        if token is None or token.user != user or not self._known(user):
+        token = self._file.now().value.tokens.get(_digest(login.secret))
+        if token is None or token.user != login.user or not self._known(login.user):
             return None
         if token.expires is not None and token.expires <= self._clock():
             raise LoginFailed("expired")
-        self._remember(token, agent)
-        return Principal(user, read_only=token.read_only, books=token.books)
+        self._remember(token, login.request.header("user-agent", ""))
+        return Identity(login.user, personal=False, read_only=token.read_only, books=token.books)
 
     def _remember(self, token: Token, agent: str) -> None:
         """Not worth failing, and not worth a sync: it is to recognise a device by."""

@@ -4,9 +4,11 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from ..auth import accounts
+from ..auth.names import check_name
 from ..config import Loaded
 from ..dav.errors import Conflict
 from ..model import AddressBook, Unmappable, UnmappedBook
+from ..serve import site
 from ..store import Store
 from ..store.filesystem import FilesystemStore
 from . import console, references, storage
@@ -45,7 +47,10 @@ def create(args: Namespace, found: Loaded, store: Store) -> None:
         raise target.why
     if not isinstance(target, UnmappedBook):
         raise Failure(f"{args.book} is not of the form USER/BOOK", code=Exit.USAGE)
-    if target.owner not in {*store.owners(), *accounts.users(found.config.auth.htpasswd)}:
+    check_name(target.owner)
+    if target.owner not in store.owners() and not site.known(
+        site.doors(found.config), target.owner
+    ):
         raise accounts.UserNotFound(target.owner)
     store.save_book(AddressBook(target.owner, target.name, displayname=args.displayname))
     console.note(f"created {args.book}")

@@ -53,7 +53,7 @@ def throw_away(config: Config, folder: Path) -> Config:
         config,
         server=replace(config.server, host="127.0.0.1", port=0, certificate=None, key=None),
         storage=replace(config.storage, folder=folder),
-        auth=replace(config.auth, htpasswd=folder / ".htpasswd"),
+        auth=replace(config.auth, type=("htpasswd",), htpasswd=folder / ".htpasswd"),
     )
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..auth import DoorUnusable
 from ..auth.accounts import UserExists, UserNotFound
 from ..auth.htpasswd import HtpasswdUnreadable
 from ..auth.names import UserNameRefused
@@ -28,7 +29,14 @@ def failures() -> Iterator[None]:
         raise Failure(f"there is an app password {error} already", code=Exit.CONFLICT) from error
     except TokenNotFound as error:
         raise Failure(f"there is no app password {error}", code=Exit.NOT_FOUND) from error
-    except (UserNameRefused, TokenRefused, PasswordRefused, BadRequest, Forbidden) as error:
+    except (
+        UserNameRefused,
+        TokenRefused,
+        PasswordRefused,
+        BadRequest,
+        Forbidden,
+        DoorUnusable,
+    ) as error:
         raise Failure(str(error), code=Exit.USAGE) from error
     except NotFound as error:
         raise Failure(str(error), code=Exit.NOT_FOUND) from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import __version__
-from ..auth import LoginFailed, accounts
+from ..auth import Login, LoginFailed, accounts
 from ..auth.htpasswd import Htpasswd
 from ..auth.names import UserNameRefused, check_name
 from ..auth.passwords import random_password
@@ -32,7 +32,8 @@ class Account:
 def wanted(config: Config) -> bool:
     """Whether a new storage is to get a first user: not where the users are kept elsewhere."""
     htpasswd = config.auth.htpasswd
-    return htpasswd.parent == config.storage.folder and not htpasswd.exists()
+    here = "htpasswd" in config.auth.type and htpasswd.parent == config.storage.folder
+    return here and not htpasswd.exists()
 
 
 def begin(config: Config) -> Account:
@@ -74,7 +75,7 @@ def waiting(htpasswd: Path, user: str) -> Path | None:
     """The file with the first password, if it is there and the password is this user's."""
     file = initial_password(htpasswd)
     with suppress(FileNotFoundError, LoginFailed):
-        if Htpasswd(htpasswd).verify(user, file.read_text().strip()):
+        if Htpasswd(htpasswd).verify(Login(user, file.read_text().strip())):
             return file
     return None
 

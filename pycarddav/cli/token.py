@@ -55,7 +55,7 @@ def run(args: Namespace) -> int:
 
 def add(args: Namespace, found: Loaded) -> None:
     htpasswd = found.config.auth.htpasswd
-    _check_user(htpasswd, args.user)
+    _check_user(found, args.user)
     books = _books(args, found)
     password = tokens.add_token(
         tokens.beside(htpasswd),
@@ -91,7 +91,7 @@ def listing(args: Namespace, found: Loaded) -> None:
         token for token in tokens.tokens(tokens.beside(htpasswd)) if args.user in (None, token.user)
     ]
     if args.user and not chosen:
-        _check_user(htpasswd, args.user)
+        _check_user(found, args.user)
     uses = site.uses(found.config)
     if args.json:
         console.show_json({"tokens": [_facts(token, uses) for token in chosen]})
@@ -105,8 +105,8 @@ def listing(args: Namespace, found: Loaded) -> None:
 ACTIONS = {"add": add, "list": listing, "revoke": revoke}
 
 
-def _check_user(htpasswd: Path, user: str) -> None:
-    if user not in accounts.users(htpasswd):
+def _check_user(found: Loaded, user: str) -> None:
+    if not site.known(site.doors(found.config), user):
         raise accounts.UserNotFound(user)
 
 
@@ -120,7 +120,8 @@ def _books(args: Namespace, found: Loaded) -> tuple[str, ...] | None:
 def _leave_readable(htpasswd: Path) -> None:
     """Root may not leave tokens that the server, who reads the users, cannot read."""
     if os.geteuid() == 0:
-        like, path = htpasswd.stat(), tokens.beside(htpasswd)
+        path = tokens.beside(htpasswd)
+        like = (htpasswd if htpasswd.exists() else path.parent).stat()
         os.chown(path, like.st_uid, like.st_gid)
         path.chmod(like.st_mode & 0o640)
 

@@ -8,6 +8,7 @@ from typing import Any
 from ..auth import accounts
 from ..auth.names import check_name
 from ..config import Loaded
+from ..serve import site
 from ..store import Store
 from . import console, first_run, storage
 from .console import Exit, Failure
@@ -43,6 +44,8 @@ def run(args: Namespace) -> int:
 def add(args: Namespace, found: Loaded) -> None:
     folder, htpasswd = found.config.storage.folder, found.config.auth.htpasswd
     check_name(args.user)
+    if "htpasswd" not in found.config.auth.type:
+        console.warn(f"[auth] type has no htpasswd: nobody logs in by {htpasswd}")
     new = storage.is_new(found, init=args.init)
     storage.check_access(folder)
     password = _new_password(args)
@@ -94,11 +97,13 @@ ACTIONS = {"add": add, "passwd": passwd, "remove": remove, "list": listing}
 
 def _users(found: Loaded, store: Store) -> list[dict[str, Any]]:
     """Everyone who may log in, and everyone else who has a home."""
-    names = accounts.users(found.config.auth.htpasswd)
+    doors = site.doors(found.config)
+    htpasswd = found.config.auth.htpasswd
+    names = accounts.users(htpasswd) if htpasswd.exists() else []
     return [
         {
             "name": name,
-            "login": name in names,
+            "login": site.known(doors, name),
             "admin": name in found.config.rights.admins,
             "books": [book.name for book in store.books(name)],
         }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
+from ..auth import DoorName
 from ..auth.passwords import WEAK
 from ..protocol.context import Limits
 from ..store.filesystem import Retention
@@ -16,6 +17,7 @@ from .values import (
     absolute,
     default,
     file,
+    header,
     names,
     networks,
     number,
@@ -118,6 +120,13 @@ class Storage:
 class Auth:
     """Who may log in."""
 
+    type: tuple[DoorName, ...] = default(
+        "htpasswd",
+        some_of(*get_args(DoorName)),
+        "Where users are known, in the order to ask, separated by commas: htpasswd, and"
+        " remote_user, which has a section of its own. App passwords of `pycarddav token`"
+        " count always.",
+    )
     htpasswd: Path = default(
         ".htpasswd",
         path,
@@ -136,6 +145,25 @@ class Auth:
         one_of("local", "always"),
         "From where passwords are taken without TLS: local is this machine, private networks and"
         " VPNs; always is the internet as well, where everybody on the way can read them.",
+    )
+
+
+@dataclass(frozen=True)
+class RemoteUser:
+    """With [auth] type = remote_user: a proxy in front lets users in, and says whom."""
+
+    header: str = default(
+        "X-Remote-User",
+        header,
+        "The header in which it says so. It has to be one that the proxy sets or removes in every"
+        " request, so that no client can.",
+    )
+    proxies: tuple[str, ...] = default(
+        "",
+        networks,
+        "Addresses or networks of the proxies that are believed, separated by commas, and unix for"
+        " the one that uses the unix socket. Whoever can connect from there can be anybody: every"
+        " program on this machine if it is 127.0.0.1.",
     )
 
 
@@ -164,5 +192,6 @@ class Config:
     server: Server = field(default_factory=Server)
     storage: Storage = field(default_factory=Storage)
     auth: Auth = field(default_factory=Auth)
+    remote_user: RemoteUser = field(default_factory=RemoteUser)
     rights: Rights = field(default_factory=Rights)
     log: Log = field(default_factory=Log)

@@ -51,12 +51,14 @@ def one_of(*words: Word) -> Callable[[str], Word]:
     return read
 
 
-def some_of(*words: str) -> Callable[[str], tuple[str, ...]]:
-    def read(written: str) -> tuple[str, ...]:
+def some_of(*words: Word) -> Callable[[str], tuple[Word, ...]]:
+    known = {str(word): word for word in words}
+
+    def read(written: str) -> tuple[Word, ...]:
         for name in names(written):
-            if name not in words:
+            if name not in known:
                 raise ValueError(f'has "{name}", which is not one of {", ".join(words)}')
-        return names(written)
+        return tuple(known[name] for name in names(written))
 
     return read
 
@@ -95,6 +97,13 @@ def networks(written: str) -> tuple[str, ...]:
         except ValueError:
             raise ValueError(f'has "{name}", which is no address or network') from None
     return names(written)
+
+
+def header(written: str) -> str:
+    """A header's name, in lower case; what has an underscore does not arrive."""
+    if not re.fullmatch("[A-Za-z0-9-]+", written):
+        raise ValueError("is not the name of a header, such as X-Remote-User")
+    return written.lower()
 
 
 def prefix(written: str) -> str:

@@ -4,8 +4,12 @@ Declared here, raised anywhere, rendered in one place (``protocol/app.py``).  40
 the request is pointless, 409 where the user can do something about it (RFC 4918 §16).
 """
 
+from collections.abc import Sequence
+
 from .names import CARDDAV, DAV
 from .xml import XML, E, document
+
+BASIC = 'Basic realm="pycarddav", charset="UTF-8"'  # RFC 7617 §2
 
 
 class Error(Exception):
@@ -44,10 +48,16 @@ class ExternalEntities(Error):
 
 
 class Unauthorized(Error):
+    """With a line for each challenge: clients are at odds about several on one."""
+
     status = 401
 
+    def __init__(self, message: str, challenges: Sequence[str] = (BASIC,)) -> None:
+        super().__init__(message)
+        self.challenges = challenges
+
     def headers(self) -> dict[str, str]:
-        return {"WWW-Authenticate": 'Basic realm="pycarddav", charset="UTF-8"'}
+        return {"WWW-Authenticate": "\n".join(self.challenges)}
 
 
 class Forbidden(Error):

@@ -17,7 +17,8 @@ class Request:
     """*path* is the raw request target below the base path: still percent-encoded, no query.
 
     Header names are in lower case.  *remote* is the address of the client, *origin* what the
-    client calls this server: ``https://host[:port]``, as it is seen from outside.
+    client calls this server: ``https://host[:port]``, as it is seen from outside.  *user* is whom
+    a proxy has let in, if it is one that may say so; as WSGI has it, octets as Latin-1.
     """
 
     method: str
@@ -26,6 +27,7 @@ class Request:
     body: bytes = field(default=b"", repr=False)
     remote: str = ""
     origin: str = ""
+    user: str = ""
 
     @overload
     def header(self, name: str) -> str | None: ...
@@ -80,7 +82,7 @@ class Request:
 class Response:
     """*body* is bytes, or an iterable of bytes for what is too large to be held at once.
 
-    *user* is who was served, for the access log.
+    WWW-Authenticate has a line for each challenge.  *user* is who was served, for the access log.
     """
 
     status: int

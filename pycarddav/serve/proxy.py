@@ -61,6 +61,18 @@ class Proxies:
         return remote
 
 
+@dataclass(frozen=True)
+class Vouching:
+    """Proxies that let clients in themselves, and the *header* (in lower case) that says whom."""
+
+    proxies: Proxies
+    header: str = ""
+
+    def user(self, peer: Client, headers: Mapping[str, str]) -> str:
+        """Whom *peer*, the other end of the connection, has let in; "" if it has no say in that."""
+        return headers.get(self.header, "") if self.proxies.trust(peer.remote) else ""
+
+
 def _last(values: str) -> str:
     """What the nearest proxy has added to a list."""
     return values.rpartition(",")[2].strip()

@@ -1,12 +1,14 @@
 """The composition root: from a configuration to a server.  The only place that picks the parts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from ..auth import Authenticator
-from ..auth.basic import Basic
+from ..auth import Authenticator, Door, DoorName, DoorUnusable
+from ..auth.gate import Gate
 from ..auth.htpasswd import Htpasswd
+from ..auth.remote_user import RemoteUser
 from ..auth.secure import over_tls
 from ..auth.tokens import Tokens, beside
 from ..config.schema import Config
@@ -16,7 +18,7 @@ from ..store import Store
 from ..store.filesystem import FilesystemStore, Retention
 from ..store.filesystem.root import STATE
 from .health import Health, with_health
-from .proxy import Proxies
+from .proxy import Proxies, Vouching
 from .sockets import listen
 from .spool import Spools
 from .tls import Certificate, CertificateUnusable
@@ -46,14 +48,41 @@ def limits(config: Config) -> Limits:
 
 
 def app(config: Config, store: Store) -> App:
-    """Everything but the socket; HtpasswdUnreadable."""
-    htpasswd = config.auth.htpasswd
-    users = Htpasswd(htpasswd, config.auth.accept, config.rights.admins)
-    tokens = Tokens(beside(htpasswd), uses(config), users.knows)
-    authenticate: Authenticator = Basic([tokens, users])
+    """Everything but the socket; HtpasswdUnreadable, DoorUnusable."""
+    behind = doors(config)
+    tokens = Tokens(beside(config.auth.htpasswd), uses(config), partial(known, behind))
+    authenticate: Authenticator = Gate([*behind, tokens], config.rights.admins)
     if config.auth.plain_http == "local":
         authenticate = over_tls(authenticate)
     return App(store, authenticate, limits(config), config.server.base_path)
+
+
+def doors(config: Config) -> list[Door]:
+    """Those of [auth] type; HtpasswdUnreadable, DoorUnusable."""
+    return [door(name, config) for name in config.auth.type]
+
+
+def door(name: DoorName, config: Config) -> Door:
+    """The door that a word of [auth] type names; HtpasswdUnreadable, DoorUnusable."""
+    match name:
+        case "htpasswd":
+            return Htpasswd(config.auth.htpasswd, config.auth.accept)
+        case "remote_user":
+            if not config.remote_user.proxies:
+                raise DoorUnusable("[auth] type = remote_user needs [remote_user] proxies")
+            return RemoteUser()
+
+
+def known(doors: Sequence[Door], user: str) -> bool:
+    """Whether *user* is behind one of the doors, as far as they can tell."""
+    return any(door.knows(user) for door in doors)
+
+
+def vouching(config: Config) -> Vouching:
+    """Who may say whom they have let in: nobody, unless that is a way to log in."""
+    chosen = config.remote_user
+    asked = "remote_user" in config.auth.type
+    return Vouching(Proxies.of(*chosen.proxies if asked else ()), chosen.header)
 
 
 def uses(config: Config) -> Path:
@@ -84,7 +113,8 @@ def server(config: Config, store: FilesystemStore, certificate: Certificate | No
     serve = with_health(served.serve, Health(store))
     largest = served.limits.max_body_size
     spools = Spools(config.storage.folder / STATE)  # /tmp is in memory on many machines
-    application = Application(serve, served.base, largest, proxies, config.server.hsts, spools)
+    hsts, vouched = config.server.hsts, vouching(config)
+    application = Application(serve, served.base, largest, proxies, hsts, spools, vouched)
     (host, port), *plain = places(config)
     server = Server(application, host, port, served.limits, certificate)
     for host, port in plain:

@@ -4,7 +4,7 @@ import io
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -13,7 +13,7 @@ from ..dav.errors import BadRequest, BodyTooLarge, Error, LengthRequired, NotFou
 from ..protocol.bodies import XML_TYPE
 from ..protocol.messages import Request, Response
 from .log import log_request
-from .proxy import Client, Proxies
+from .proxy import Client, Proxies, Vouching
 from .spool import Reader, Spool, Spools
 
 Environ = dict[str, Any]
@@ -32,6 +32,7 @@ PIECE = 2**16  # octets that are read from it at once, by a server that has to
 HTTPS = 443
 
 NOBODY = Proxies()
+NO_WORD = Vouching(NOBODY)
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +52,13 @@ class Application:
         proxies: Proxies = NOBODY,
         hsts: int = 0,
         spools: Spools | None = None,
+        vouching: Vouching = NO_WORD,
     ) -> None:
         """*hsts* is for how many seconds a browser may remember that there is TLS (RFC 6797)."""
         self._serve = serve
         self._base = base
         self._max_body = max_body
-        self._proxies = proxies
+        self._proxies, self._vouching = proxies, vouching
         self._spools = spools or Spools()
         self._hsts = {"Strict-Transport-Security": f"max-age={hsts}"} if hsts else {}
 
@@ -106,6 +108,7 @@ class Application:
             body(environ, self._max_body),
             client.remote,
             f"{client.scheme}://{host}",
+            self._vouching.user(peer(environ), fields),
         )
 
 
@@ -176,7 +179,7 @@ def send(
     bodiless = response.status in BODILESS
     if not bodiless:  # on HEAD, too: so that the connection stays
         fields["Content-Length"] = str(len(content))
-    start_response(_STATUS[response.status], list(fields.items()))
+    start_response(_STATUS[response.status], lines(fields))
     if bodiless or environ["REQUEST_METHOD"] == "HEAD":
         return []
     if isinstance(content, bytes) and len(content) < LARGE:
@@ -184,6 +187,13 @@ def send(
     file = io.BytesIO(content) if isinstance(content, bytes) else Reader(content)
     wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](file, PIECE)
     return wrapped
+
+
+def lines(fields: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Header fields; that with the challenges as often as it has lines."""
+    others = [field for field in fields.items() if field[0] != "WWW-Authenticate"]
+    challenges = fields.get("WWW-Authenticate", "").splitlines()
+    return others + [("WWW-Authenticate", challenge) for challenge in challenges]
 
 
 def redirect(port: int) -> Callable[[Request], Response]:

@@ -1,0 +1,322 @@
+"""What holds for every door: who comes in, under which name, and what strangers are told."""
+
+import base64
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from wire import Client, running
+
+from pycarddav.auth import DoorClosed, DoorUnusable, Identity, LoginFailed, accounts, passwords
+from pycarddav.auth.basic import BASIC
+from pycarddav.auth.gate import Gate
+from pycarddav.auth.remote_user import RemoteUser
+from pycarddav.auth.throttle import Throttle
+from pycarddav.config import load
+from pycarddav.config.schema import RemoteUser as RemoteUserSettings
+from pycarddav.dav.errors import TooManyRequests, Unauthorized
+from pycarddav.dav.names import DAV
+from pycarddav.dav.xml import DECLARATIONS, parse
+from pycarddav.model import Principal
+from pycarddav.protocol.messages import Request
+from pycarddav.serve import site
+
+ME = f"<D:propfind {DECLARATIONS}><D:prop><D:current-user-principal/></D:prop></D:propfind>"
+
+
+def basic(credentials):
+    raw = credentials if isinstance(credentials, bytes) else credentials.encode()
+    return "Basic " + base64.b64encode(raw).decode()
+
+
+@contextmanager
+def served(config):
+    """A connection to a server with this configuration."""
+    with site.store(config) as store:
+        server = site.server(config, store, None)
+        with running(server), Client(server.address) as client:
+            yield client
+
+
+def who(client, *lines):
+    """Whom the server takes the sender of these header lines for; the status if it is nobody."""
+    head = "".join(f"\r\n{line}" for line in ("PROPFIND / HTTP/1.1", "Depth: 0", *lines))
+    status, _, body = client.ask(head.removeprefix("\r\n"), ME.encode())
+    if status != 207:
+        return status
+    return parse(body).findtext(f".//{DAV.current_user_principal}/{DAV.href}").split("/")[2]
+
+
+@pytest.fixture
+def config(home, monkeypatch):
+    """Alice has a password."""
+    monkeypatch.setattr(passwords, "bcrypt_cost", lambda: 4)
+    monkeypatch.setenv("PYCARDDAV_SERVER__PORT", "0")
+    config = load().config
+    config.storage.folder.mkdir(parents=True)
+    accounts.add_user(config.auth.htpasswd, "alice", "secret")
+    return config
+
+
+def behind(config, *proxies, trusted=()):
+    """The configuration of a server whose *proxies* let users in."""
+    return replace(
+        config,
+        auth=replace(config.auth, type=("remote_user", "htpasswd")),
+        remote_user=RemoteUserSettings(proxies=proxies),
+        server=replace(config.server, trusted_proxies=trusted),
+    )
+
+
+# A proxy that lets users in
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["X-Remote-User: bob"], "bob"),
+        (["x-remote-user: bob"], "bob"),
+        (["X-Remote-User: bob", f"Authorization: {basic('alice:secret')}"], "bob"),
+        ([f"Authorization: {basic('alice:secret')}"], "alice"),
+        (["X-Remote-User:", f"Authorization: {basic('alice:secret')}"], "alice"),
+        (["X-Remote-User: "], 401),
+        (["X_Remote_User: bob"], 401),
+        (["X-Remote_User: bob"], 401),
+        (["X-Remote-User: bob", "X_Remote_User: alice"], "bob"),
+        (["X-Remote-User: alice", "X-Remote-User: bob"], 401),
+        (["X-Remote-User: alice", "Other: x", "X-REMOTE-USER: alice"], 401),
+        (["X-Remote-User: alice,"], 401),
+        (["X-Forwarded-User: alice"], 401),
+        (["Remote-User: alice"], 401),
+        (["X-Remote-User: jos\u00e9"], "jos%C3%A9"),
+    ],
+)
+def test_a_proxy_says_who_is_in_and_its_clients_do_not(config, lines, expected):
+    with served(behind(config, "127.0.0.1")) as client:
+        assert who(client, *lines) == expected
+
+
+@pytest.mark.parametrize(
+    ("proxies", "trusted", "lines"),
+    [
+        (["192.0.2.1"], [], []),
+        (["192.0.2.1"], [], ["X-Forwarded-For: 192.0.2.1"]),
+        (["192.0.2.1"], ["127.0.0.1"], ["X-Forwarded-For: 192.0.2.1"]),
+        (["192.0.2.1"], ["127.0.0.1"], ["X-Forwarded-For: 192.0.2.1, 192.0.2.1"]),
+        (["unix"], ["127.0.0.1"], ["X-Forwarded-For: localhost", "Forwarded: for=unix"]),
+        (["::1"], [], []),
+    ],
+    ids=str,
+)
+def test_nobody_else_says_who_is_in(config, proxies, trusted, lines):
+    """A proxy that is trusted with addresses hands on what its clients sent, forged or not."""
+    with served(behind(config, *proxies, trusted=tuple(trusted))) as client:
+        assert who(client, "X-Remote-User: bob", *lines) == 401
+        known = f"Authorization: {basic('alice:secret')}"
+        assert who(client, "X-Remote-User: bob", known, *lines) == "alice"
+    assert not (config.storage.folder / "bob").exists()
+
+
+def test_a_proxy_has_no_say_unless_that_is_a_way_to_log_in(config):
+    asked = behind(config, "127.0.0.1")
+    with served(replace(asked, auth=replace(asked.auth, type=("htpasswd",)))) as client:
+        assert who(client, "X-Remote-User: bob") == 401
+    with pytest.raises(DoorUnusable):
+        site.doors(behind(config))
+
+
+# Names
+
+
+NAMES = {
+    "alice": "alice",
+    "Alice": "Alice",
+    "jose\u0301": "jos\u00e9",
+    "a@b.example": "a@b.example",
+    "100%": "100%",
+    "\u0430lice": "\u0430lice",  # Cyrillic: another user, and so another home
+    "alice\u200b": None,
+    "al\u00adice": None,
+    "\u202ealice": None,
+    " alice": None,
+    "alice ": None,
+    "": None,
+    ".": None,
+    "..": None,
+    ".htpasswd": None,
+    ".pycarddav": None,
+    "../bob": None,
+    "bob/contacts": None,
+    "/": None,
+    "a:b": None,
+    "a\0b": None,
+    "a\nb": None,
+    "a\x7fb": None,
+    "x" * 255: "x" * 255,
+    "x" * 256: None,
+    "x" * 10**6: None,
+}
+
+
+class Anybody:
+    """A door that takes everybody for who they say they are."""
+
+    scheme = BASIC
+    guessable = costly = True
+
+    def generation(self):
+        return None
+
+    def knows(self, user):
+        return True
+
+    def verify(self, login):
+        return Identity(login.user)
+
+
+OFFERS = {
+    "basic": (Anybody(), lambda name: {"headers": {"authorization": basic(f"{name}:secret")}}),
+    "remote_user": (RemoteUser(), lambda name: {"user": name.encode().decode("latin-1")}),
+}
+
+
+@pytest.mark.parametrize(
+    ("door", "name"),
+    # A colon ends the user of HTTP Basic.
+    [pair for pair in product(OFFERS, NAMES) if pair != ("basic", "a:b")],
+    ids=lambda word: ascii(word[:20]),
+)
+def test_nobody_comes_in_under_a_name_that_no_user_can_have(door, name):
+    door, offer = OFFERS[door]
+    request = Request("GET", "/", **offer(name))
+    if expected := NAMES[name]:
+        assert Gate([door])(request) == Principal(expected)
+    else:
+        with pytest.raises(Unauthorized):
+            Gate([door])(request)
+
+
+@pytest.mark.parametrize("door", OFFERS)
+def test_an_administrator_is_one_behind_every_door(door):
+    door, offer = OFFERS[door]
+    gate = Gate([door], ["root"])
+    assert gate(Request("GET", "/", **offer("root"))) == Principal("root", admin=True)
+    assert gate(Request("GET", "/", **offer("Root"))) == Principal("Root")
+
+
+# Several doors
+
+
+class Users(Anybody):
+    """Knows some passwords; *closed* has it say that it cannot know."""
+
+    def __init__(self, **users):
+        self.users = users
+        self.closed = False
+        self.asked = 0
+
+    def verify(self, login):
+        self.asked += 1
+        if self.closed:
+            raise DoorClosed("the directory is down")
+        if self.users.get(login.user) != login.secret:
+            raise LoginFailed("bad-password" if login.user in self.users else "unknown-user")
+        return Identity(login.user)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def first():
+    return Users(alice="secret", carol="here")
+
+
+@pytest.fixture
+def second():
+    return Users(bob="hunter2", carol="there")
+
+
+@pytest.fixture
+def gate(first, second, clock):
+    return Gate([first, second], (), Throttle(clock), clock=clock)
+
+
+def login(gate, credentials):
+    """Who is in, or the error that says why not."""
+    request = Request("GET", "/", {"authorization": basic(credentials)}, remote="192.0.2.1")
+    try:
+        return gate(request).name
+    except (LoginFailed, DoorClosed, TooManyRequests) as error:
+        return type(error)
+
+
+def test_doors_are_tried_in_order(gate, first, second):
+    for credentials in ("alice:secret", "bob:hunter2", "carol:here", "carol:there"):
+        assert login(gate, credentials) == credentials.partition(":")[0]
+    assert (first.asked, second.asked) == (4, 2)
+    assert login(gate, "bob:hunter2") == "bob"
+    assert login(gate, "bob:secret") == LoginFailed
+    assert (first.asked, second.asked) == (5, 3)
+
+
+def test_who_is_wrong_at_every_door_is_wrong_once(gate, caplog, clock):
+    found = []
+    for number in range(10):
+        clock.now += 0.001
+        found.append(login(gate, f"alice:guess{number}"))
+    assert found == [LoginFailed] * 6 + [TooManyRequests] * 4
+    assert len(caplog.records) == 6
+
+
+def test_a_door_that_is_closed_lets_nobody_in_and_refuses_nobody(gate, second, clock, caplog):
+    second.closed = True
+    assert login(gate, "alice:secret") == "alice"
+    assert [login(gate, "bob:hunter2") for _ in range(20)] == [DoorClosed] * 20
+    assert second.asked == 1
+    assert login(gate, "bob:wrong") == login(gate, "alice:wrong") == DoorClosed
+    assert caplog.records == []  # or fail2ban would ban the house
+    second.closed = False
+    clock.now += 5
+    assert login(gate, "bob:hunter2") == "bob"
+    assert login(gate, "bob:wrong") == LoginFailed
+
+
+def test_who_guesses_is_slowed_down_while_a_door_is_closed(gate, second, clock):
+    second.closed = True
+    found = []
+    for number in range(10):
+        clock.now += 0.001
+        found.append(login(gate, f"alice:guess{number}"))
+    assert found == [DoorClosed] * 6 + [TooManyRequests] * 4
+
+
+# App passwords, from the command line to a sync
+
+
+def test_an_app_password_syncs_until_it_is_revoked(config, cli):
+    code, password, err = cli("token", "add", "alice", "Pixel")
+    assert code == 0, err
+    me = f"Authorization: {basic(f'alice:{password.strip()}')}"
+    card = b"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:a\r\nFN:Ada\r\nEND:VCARD\r\n"
+    report = (
+        f"<D:sync-collection {DECLARATIONS}><D:sync-token/><D:sync-level>1</D:sync-level>"
+        "<D:prop><D:getetag/></D:prop></D:sync-collection>"
+    )
+    with served(config) as client:
+        assert who(client, me) == "alice"
+        assert client.ask(f"PUT /alice/contacts/a.vcf HTTP/1.1\r\n{me}", card)[0] == 201
+        status, _, body = client.ask(f"REPORT /alice/contacts/ HTTP/1.1\r\n{me}", report.encode())
+        assert (status, parse(body).findtext(f".//{DAV.href}")) == (207, "/alice/contacts/a.vcf")
+        assert cli("token", "revoke", "alice", "Pixel")[0] == 0
+        assert [who(client, me) for _ in range(2)] == [401, 401]
