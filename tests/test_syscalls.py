@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 CHILD = """
-import os, sys
+import os, sys, time
 from pathlib import Path
 from disk import Server
 
-server = Server(Path(sys.argv[1]))
+server = Server(Path(sys.argv[1]), watch=sys.argv[3])
 server.put("warm.vcf")
+time.sleep(0.1)  # from now on the times of the file prove that it is as it was
+server.names()
 os.write(1, b"asked")
 server.put(sys.argv[2], "changed")
 os.write(1, b"answer")
@@ -41,6 +43,7 @@ def strace():
 
 
 @pytest.mark.usefixtures("strace")
+@pytest.mark.parametrize("watch", ["inotify", "stat"])
 @pytest.mark.parametrize(
     ("name", "placed"),
     [
@@ -49,10 +52,10 @@ def strace():
     ],
 )
 def test_a_card_is_synced_before_it_is_placed_and_its_folder_before_the_answer(
-    server, name, placed
+    server, name, placed, watch
 ):
     server.put("old.vcf")
-    assert calls(server.storage, name) == [
+    assert calls(server.storage, name, watch) == [
         "open temporary",
         "write temporary",
         "fsync temporary",
@@ -65,12 +68,12 @@ def test_a_card_is_synced_before_it_is_placed_and_its_folder_before_the_answer(
     ]
 
 
-def calls(storage, name):
+def calls(storage, name, watch):
     """What a PUT asked of the kernel that changes something, makes it last, or locks."""
     trace = storage.parent / "trace"
     words = ["strace", "-f", "-y", "-s", "10", "-o", trace, "-e", f"trace={CALLS}"]
     subprocess.run(
-        [*words, sys.executable, "-c", CHILD, storage, name],
+        [*words, sys.executable, "-c", CHILD, storage, name, watch],
         cwd=Path(__file__).parent,  # for what the child imports
         check=True,
         capture_output=True,
