@@ -90,7 +90,7 @@ def test_the_file_is_looked_for_in_order(home, monkeypatch):
     [
         ("[server]\nprot = 1", '2: [server] unknown key "prot" - did you mean "port"?'),
         ("[server]\nhtpasswd = x", '2: [server] unknown key "htpasswd" - it belongs in [auth]'),
-        ("[log]\nzzz = x", '2: [log] unknown key "zzz" - known are level'),
+        ("[log]\nzzz = x", '2: [log] unknown key "zzz" - known are level, format'),
         ("\n[sever]", '2: unknown section [sever] - did you mean "server"?'),
         ("port = 1", '1: "port" stands before the first [section]'),
         ("[server]\nport", '2: "port" is neither "key = value" nor "[section]"'),

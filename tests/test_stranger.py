@@ -140,8 +140,8 @@ def test_fail2ban_bans_who_guesses_and_nobody_else(caplog, tmp_path):
         failure(caplog, "alice", "203.0.113.9", "DAVx5/4.5"),
         failure(caplog, HOSTILE, "2001:db8::7", HOSTILE),
         failure(caplog, "x\u2028y", "203.0.113.10", "a\u2028b"),
-        f"INFO {log.line(asked, 404, '', 0.001, 0)}",
-        f"INFO {log.line(asked, 207, HOSTILE, 0.001, 0)}",
+        f"INFO {log.Answer(asked, 404, '', 0.001, 0)}",
+        f"INFO {log.Answer(asked, 207, HOSTILE, 0.001, 0)}",
     ]
     journal = tmp_path / "journal"
     journal.write_text("".join(f"Nov 23 00:15:36 pi pycarddav[812]: {line}\n" for line in lines))

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from pycarddav.protocol.messages import Request, Response
-from pycarddav.serve.log import line, quoted, size
+from pycarddav.serve.log import Answer, quoted, size
 from pycarddav.serve.proxy import Proxies
 from pycarddav.serve.wsgi import LARGE, NOBODY, SECURITY, Application, redirect
 
@@ -316,7 +316,7 @@ def test_a_request_that_is_shown_shows_no_secret():
 def test_the_log_cannot_be_forged_by_a_client():
     uri = '/x WARNING auth login failed from=198.51.100.9 user="'
     request = Request("GET", uri, remote="203.0.113.9")
-    assert line(request, 404, "", 0.001, 512) == (
+    assert str(Answer(request, 404, "", 0.001, 512)) == (
         f"request from=203.0.113.9 GET {json.dumps(uri)} 404 1ms 512B"
     )
 

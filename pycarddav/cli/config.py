@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..config import Loaded, example
+from ..config import HIDDEN, SCHEMA, Key, Loaded, example
 from . import console
 from .console import Exit
 from .options import add_options, loaded
@@ -39,7 +39,7 @@ def _rows(found: Loaded) -> Iterator[tuple[str, str, str]]:
     for key, given in found.given.items():
         value = found.value(key)
         shown = str(value) if isinstance(value, Path) else given.text
-        yield f"{key.section}.{key.name}", shown, given.origin
+        yield f"{key.section}.{key.name}", _hidden(key, shown), given.origin
 
 
 def _settings(found: Loaded) -> list[dict[str, Any]]:
@@ -47,11 +47,16 @@ def _settings(found: Loaded) -> list[dict[str, Any]]:
         {
             "section": key.section,
             "key": key.name,
-            "value": _plain(found.value(key)),
+            "value": _hidden(key, _plain(found.value(key))),
             "origin": given.origin,
         }
         for key, given in found.given.items()
     ]
+
+
+def _hidden(key: Key, value: Any) -> Any:
+    """A value as everybody may see it."""
+    return HIDDEN if value and SCHEMA[key].metadata["secret"] else value
 
 
 def _plain(value: Any) -> Any:

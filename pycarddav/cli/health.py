@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..config.schema import Server
-from ..serve.health import PATH
+from ..serve.log import HEALTH
 from ..serve.sockets import UNIX
 from . import console
 from .console import Exit, Failure
@@ -33,7 +33,7 @@ def run(args: Namespace) -> int:
     server = loaded(args).config.server
     connection, path = _asked(args.url) if args.url else (_own(server), server.base_path)
     try:
-        connection.request("GET", f"{path.rstrip('/')}{PATH}")
+        connection.request("GET", f"{path.rstrip('/')}{HEALTH}")
         response = connection.getresponse()
         status, said = response.status, response.read(100).decode(errors="replace").strip()
     except (OSError, HTTPException) as error:
@@ -41,7 +41,7 @@ def run(args: Namespace) -> int:
     finally:
         connection.close()
     if status not in (200, 503):
-        raise Failure(f"{status} is no answer to {PATH}: this is another server, or another path")
+        raise Failure(f"{status} is no answer to {HEALTH}: this is another server, or another path")
     if args.json:
         console.show_json({"status": said})
     else:

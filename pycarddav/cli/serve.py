@@ -61,7 +61,7 @@ def serve(args: Namespace, found: Loaded) -> None:
     probe(config)
     if os.geteuid() == 0:
         console.warn("running as root; a user of its own is safer")
-    log.set_up(config.log.level)
+    log.set_up(config.log.level, config.log.format)
     if new:
         storage.begin(config.storage.folder)
     account = first_run.begin(config) if first else None

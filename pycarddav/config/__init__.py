@@ -13,6 +13,7 @@ from .schema import Config
 
 PREFIX = "PYCARDDAV_"
 FILE_VARIABLE = PREFIX + "CONFIG"
+HIDDEN = "(secret)"
 
 
 class ConfigError(Exception):
@@ -198,7 +199,8 @@ def _read(key: Key, given: Given) -> Any:
         where = given.origin if names_itself else f"{given.origin}: [{key.section}] {key.name}"
         commented = re.search(r"\s[#;]", given.text)
         hint = "a comment stands on a line of its own" if commented else ""
-        raise ConfigError(f'{where}: "{given.text}" {error}', hint) from None
+        shown = HIDDEN if SCHEMA[key].metadata["secret"] else f'"{given.text}"'
+        raise ConfigError(f"{where}: {shown} {error}", hint) from None
 
 
 def example() -> str:

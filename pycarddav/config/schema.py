@@ -28,6 +28,7 @@ from .values import (
     size,
     some_of,
     text,
+    token,
 )
 
 
@@ -76,6 +77,18 @@ class Server:
         f"{Limits.max_body_size >> 20}M",
         size,
         "The largest request that is accepted. A contact with photos can have several megabytes.",
+    )
+    metrics: str = default(
+        "off",
+        one_of("off", "local"),
+        "Who may read /.metrics, in Prometheus' format, without a password: nobody, or who asks"
+        " from this machine itself. A proxy here must say for whom it asks: X-Forwarded-For.",
+    )
+    metrics_token: str = default(
+        "",
+        token,
+        "Who sends this as a Bearer token may read /.metrics from anywhere; none if it is empty.",
+        secret=True,
     )
 
 
@@ -182,6 +195,11 @@ class Log:
 
     level: str = default(
         "info", one_of("debug", "info", "warning", "error"), "The least that is said."
+    )
+    format: str = default(
+        "text",
+        one_of("text", "json"),
+        "text is for people, the journal and fail2ban; json is one object a line.",
     )
 
 

@@ -113,12 +113,20 @@ def prefix(written: str) -> str:
     return written.rstrip("/")
 
 
-def default(written: str, read: Callable[[str], T], doc: str, option: str = "") -> T:
+def token(written: str) -> str:
+    """A long random word, or none."""
+    if written and not re.fullmatch("[!-~]{16,}", written):
+        raise ValueError("is not a token: at least 16 letters and digits")
+    return written
+
+
+def default(
+    written: str, read: Callable[[str], T], doc: str, option: str = "", *, secret: bool = False
+) -> T:
     """A key: its default as it would be written, its reader, its explanation.
 
-    *option* is its name and metavar on the command line, if it can be set there.
+    *option* is its name and metavar on the command line, if it can be set there; a *secret* is not
+    shown.
     """
-    return field(
-        default_factory=lambda: read(written),
-        metadata={"default": written, "read": read, "doc": doc, "option": option},
-    )
+    facts = {"default": written, "read": read, "doc": doc, "option": option, "secret": secret}
+    return field(default_factory=lambda: read(written), metadata=facts)

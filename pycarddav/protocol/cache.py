@@ -19,7 +19,7 @@ class Cache(Generic[Value]):
 
     def __init__(self, budget: int) -> None:
         self.budget = budget
-        self.size = 0
+        self.size = self.hits = self.misses = 0
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
 
@@ -27,7 +27,9 @@ class Cache(Generic[Value]):
         """The value, if it is still here."""
         with self._lock:
             if key not in self._kept:
+                self.misses += 1
                 return None
+            self.hits += 1
             self._kept.move_to_end(key)
             return self._kept[key][0]
 

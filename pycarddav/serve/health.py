@@ -9,8 +9,8 @@ from threading import Lock
 from ..dav.errors import Error, InsufficientStorage
 from ..protocol.messages import Request, Response
 from ..store.filesystem import FilesystemStore
+from .log import HEALTH
 
-PATH = "/.health"
 EACH = 30.0  # seconds between two times that it is tried whether the storage can be written
 PATIENCE = 10.0  # seconds that this may take
 
@@ -74,7 +74,7 @@ def with_health(serve: Serve, health: Health) -> Serve:
     """*serve*, and /.health before anybody is asked who they are."""
 
     def answer(request: Request) -> Response:
-        if request.path != PATH or request.method not in ("GET", "HEAD"):
+        if request.path != HEALTH or request.method not in ("GET", "HEAD"):
             return serve(request)
         trouble = health.trouble()
         plain = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}

@@ -1,6 +1,6 @@
 """The composition root: from a configuration to a server.  The only place that picks the parts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,16 +14,22 @@ from ..auth.tokens import Tokens, beside
 from ..config.schema import Config
 from ..protocol.app import App
 from ..protocol.context import Limits
+from ..protocol.messages import Request, Response
 from ..store import Store
 from ..store.filesystem import FilesystemStore, Retention
 from ..store.filesystem.root import STATE
 from .health import Health, with_health
+from .log import Answer, log_answer
+from .metrics import Metrics, with_metrics
 from .proxy import Proxies, Vouching
 from .sockets import listen
 from .spool import Spools
 from .tls import Certificate, CertificateUnusable
 from .waitress import Server
 from .wsgi import Application, redirect
+
+Serve = Callable[[Request], Response]
+Tell = Callable[[Answer], None]
 
 
 @contextmanager
@@ -106,15 +112,31 @@ def places(config: Config) -> list[tuple[str, int]]:
     return [(chosen.host, port) for port in ports]
 
 
+def watched(config: Config, store: FilesystemStore, served: App) -> tuple[Serve, Tell]:
+    """What serves, and what is to be told of each answer, for those who watch over the server."""
+    health = Health(store)
+    serve = with_health(served.serve, health)
+    local, token = config.server.metrics == "local", config.server.metrics_token
+    if not local and not token:
+        return serve, log_answer
+    metrics = Metrics(store, health, served.caches)
+
+    def tell(answer: Answer) -> None:
+        log_answer(answer)
+        metrics.tell(answer)
+
+    return with_metrics(serve, metrics.page, local, token), tell
+
+
 def server(config: Config, store: FilesystemStore, certificate: Certificate | None) -> Server:
     """Bound, and ready to run; CannotListen, HtpasswdUnreadable."""
     proxies = Proxies.of(*config.server.trusted_proxies)
     served = app(config, store)
-    serve = with_health(served.serve, Health(store))
+    serve, told = watched(config, store, served)
     largest = served.limits.max_body_size
     spools = Spools(config.storage.folder / STATE)  # /tmp is in memory on many machines
     hsts, vouched = config.server.hsts, vouching(config)
-    application = Application(serve, served.base, largest, proxies, hsts, spools, vouched)
+    application = Application(serve, served.base, largest, proxies, hsts, spools, vouched, told)
     (host, port), *plain = places(config)
     server = Server(application, host, port, served.limits, certificate)
     for host, port in plain:

@@ -12,7 +12,7 @@ from typing import Any
 from ..dav.errors import BadRequest, BodyTooLarge, Error, LengthRequired, NotFound
 from ..protocol.bodies import XML_TYPE
 from ..protocol.messages import Request, Response
-from .log import log_request
+from .log import Answer, log_answer
 from .proxy import Client, Proxies, Vouching
 from .spool import Reader, Spool, Spools
 
@@ -53,13 +53,18 @@ class Application:
         hsts: int = 0,
         spools: Spools | None = None,
         vouching: Vouching = NO_WORD,
+        told: Callable[[Answer], None] = log_answer,
     ) -> None:
-        """*hsts* is for how many seconds a browser may remember that there is TLS (RFC 6797)."""
+        """*hsts* is for how many seconds a browser may remember that there is TLS (RFC 6797).
+
+        *told* hears of every answer.
+        """
         self._serve = serve
         self._base = base
         self._max_body = max_body
         self._proxies, self._vouching = proxies, vouching
         self._spools = spools or Spools()
+        self._told = told
         self._hsts = {"Strict-Transport-Security": f"max-age={hsts}"} if hsts else {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -81,8 +86,8 @@ class Application:
         if self._hsts and client.scheme == "https":
             response = replace(response, headers={**self._hsts, **response.headers})
         sent = send(response, content, environ, start_response)
-        seconds = time.perf_counter() - start
-        log_request(request, response.status, response.user, seconds, len(content) if sent else 0)
+        seconds, octets = time.perf_counter() - start, len(content) if sent else 0
+        self._told(Answer(request, response.status, response.user, seconds, octets))
         return sent
 
     def _whole(self, request: Request, response: Response) -> bytes | Spool:

@@ -6,7 +6,7 @@ What the server needs beside the cards lies in ``<folder>/.pycarddav/<owner>/<bo
 import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from ...dav.headers import Condition
 from ...model import AddressBook, Author, BrokenCard, Card, Changes, Dead, Entry, Home, Lock
 from . import deleted, files, health, housekeeping, names, promises, properties, shelf
 from .book import Book
+from .health import Tally
 from .properties import Properties
 from .retention import Retention
 from .root import Root, folders, inode
@@ -62,6 +63,20 @@ class FilesystemStore:
         """Try it.  InsufficientStorage; Unavailable."""
         self._shelf.check()
         health.check_writable(self.root.state())
+
+    def tally(self) -> Tally:
+        """How much there is, but for books that cannot be looked at now.  Unavailable."""
+        owners = self.owners()
+        found = []
+        with files.trouble("the storage"):
+            places = [(owner, name) for owner in owners for name in self._shelf.names(owner)]
+            left = health.free(os.statvfs(self.root.path))
+        for owner, name in places:
+            with suppress(Error):
+                found.append(self._shelf.book(AddressBook(owner, name)).fresh())
+        cards = sum(len(snapshot.members) for snapshot in found)
+        octets = sum(snapshot.size for snapshot in found)
+        return Tally(len(owners), len(found), cards, octets, left)
 
     def opened(self, book: AddressBook) -> Book:
         """The book as history, restore and verify need it.  NotFound."""

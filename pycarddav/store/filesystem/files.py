@@ -4,6 +4,8 @@ import errno
 import os
 import secrets
 import stat
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -12,6 +14,28 @@ from ...dav.errors import Error, InsufficientStorage, Unavailable
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _TEMPORARY = ".tmp-"
+
+
+class Synced:
+    """How often this process has waited for the disk, and for how many seconds in all."""
+
+    def __init__(self) -> None:
+        self.number, self.seconds = 0, 0.0
+        self._lock = threading.Lock()
+
+    def add(self, seconds: float) -> None:
+        with self._lock:
+            self.number += 1
+            self.seconds += seconds
+
+
+synced = Synced()
+
+
+def _sync(descriptor: int) -> None:
+    begun = time.perf_counter()
+    os.fsync(descriptor)
+    synced.add(time.perf_counter() - begun)
 
 
 @contextmanager
@@ -106,7 +130,7 @@ def write(path: str, data: bytes, sync: bool) -> None:
     try:
         write_all(descriptor, data)
         if sync:
-            os.fsync(descriptor)
+            _sync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -144,7 +168,7 @@ def sync_folder(folder: str) -> None:
     """Make what was renamed in *folder* survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        _sync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -153,6 +177,6 @@ def sync_file(path: str) -> None:
     """Make the content of a file survive a power cut, whoever wrote it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        _sync(descriptor)
     finally:
         os.close(descriptor)
