@@ -20,6 +20,7 @@ COMMANDS = {
     "restore": "bring back a card, or a book as it was",
     "verify": "check the storage",
     "backup": "copy the storage while it is in use",
+    "tls": "make a certificate for the local network",
     "dns": "print what a zone says to clients that know a domain only",
     "proxy": "print the configuration of a proxy in front of the server",
     "health": "ask the running server whether it is well",

@@ -1,5 +1,6 @@
 """TLS without a proxy: certificates, and connections that speak it."""
 
+import logging
 import socket
 import threading
 import time
@@ -20,6 +21,9 @@ AT_ONCE = 2**18  # octets that OpenSSL is given to send; record by record takes 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
+log = logging.getLogger(__name__)
+
+
 class CertificateUnusable(Exception):
     """There is no certificate and key to serve with; the message says which file and why."""
 
@@ -30,10 +34,18 @@ class Certificate:
     def __init__(self, certificate: Path, key: Path | None = None) -> None:
         self._certificate, self._key = certificate, key
         self.context = self._load()
+        self._look()
 
     def reload(self) -> None:
         """Take what the files have now for the connections to come; CertificateUnusable."""
         self.context = self._load()  # a context that was half changed could serve nobody
+        self._look()
+
+    def _look(self) -> None:
+        """Say what every client will have against this certificate: that it has expired."""
+        trouble = objection(self.context, self._certificate)
+        if trouble:
+            log.warning("%s: %s", self._certificate, trouble)
 
     def _load(self) -> "SSLContext":
         import ssl  # 16 ms and 6 MB that a server behind a proxy does not spend
@@ -58,6 +70,28 @@ class Certificate:
         except OSError as error:
             raise CertificateUnusable(f"{error.filename}: {error.strerror}") from error
         return context
+
+
+def objection(server: "SSLContext", trusted: Path) -> str:
+    """What a client says that knows the certificate itself, whoever signed it; "" is nothing.
+
+    Python's ssl reads no dates; but OpenSSL judges them in a handshake, which needs no network.
+    """
+    import ssl  # it is loaded, where this is called
+
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    client.load_verify_locations(trusted)
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = client.wrap_bio(back, there), server.wrap_bio(there, back, server_side=True)
+    try:
+        for end in ends * 2:  # TLS 1.3 has three messages (RFC 8446 §2)
+            with suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+    return ""
 
 
 class TLSChannel(Channel):
