@@ -33,10 +33,13 @@ def basic(credentials):
 @contextmanager
 def served(config):
     """A connection to a server with this configuration."""
-    with site.store(config) as store:
-        server = site.server(config, store, None)
-        with running(server), Client(server.address) as client:
-            yield client
+    with (
+        site.listening(config) as bound,
+        site.serving(config, bound) as server,
+        running(server),
+        Client(server.address) as client,
+    ):
+        yield client
 
 
 def who(client, *lines):

@@ -20,6 +20,7 @@ from pycarddav.auth.htpasswd import Htpasswd
 from pycarddav.dav.errors import Error, Unauthorized
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
+from pycarddav.serve.sockets import listen
 from pycarddav.serve.waitress import Server
 from pycarddav.serve.wsgi import Application
 
@@ -36,7 +37,7 @@ def serve(request):
         return Response(error.status, error.headers())
 
 LARGE = b"x" * 2_000_000
-server = Server(Application(serve), "127.0.0.1", 0, Limits())
+server = Server(Application(serve), listen("127.0.0.1", 0), Limits())
 print(server.address[1], flush=True)
 server.run()
 """

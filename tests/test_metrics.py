@@ -55,10 +55,13 @@ def config(tmp_path, monkeypatch):
 @contextmanager
 def served(config):
     """A connection to a server with this configuration."""
-    with site.store(config) as store:
-        server = site.server(config, store, None)
-        with running(server), Client(server.address) as client:
-            yield client
+    with (
+        site.listening(config) as bound,
+        site.serving(config, bound) as server,
+        running(server),
+        Client(server.address) as client,
+    ):
+        yield client
 
 
 def test_what_has_happened_can_be_read_on_the_same_machine(config):

@@ -13,6 +13,7 @@ from pycarddav.dav.errors import Busy, Unavailable
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
 from pycarddav.serve import waitress
+from pycarddav.serve.sockets import listen
 from pycarddav.serve.spool import IN_MEMORY, Reader, Spool, Spools
 from pycarddav.serve.waitress import THREADS, Server
 from pycarddav.serve.wsgi import Application
@@ -118,7 +119,8 @@ def test_whoever_reads_nothing_keeps_no_thread(requests):
 def test_answers_that_nobody_fetches_do_not_fill_the_memory(monkeypatch):
     monkeypatch.setattr(waitress, "ANSWERS", 30_000_000)
     body = bytes(20_000_000)
-    server = Server(Application(lambda request: Response(200, {}, body)), "127.0.0.1", 0, Limits())
+    application = Application(lambda request: Response(200, {}, body))
+    server = Server(application, listen("127.0.0.1", 0), Limits())
     with running(server), ExitStack() as stack:
         clients = [ask_and_never_read(stack, server.address, 1) for _ in range(3)]
         for client in clients:

@@ -18,6 +18,7 @@ from pycarddav.config import load
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
 from pycarddav.serve import site, tls
+from pycarddav.serve.sockets import listen
 from pycarddav.serve.tls import Certificate, CertificateUnusable
 from pycarddav.serve.waitress import Server
 from pycarddav.serve.wsgi import Application
@@ -141,7 +142,7 @@ def test_what_is_not_tls_harms_nobody(files, certificate, data):
 
 
 def test_a_client_that_is_gone_before_it_is_met_closes_nothing(files, certificate):
-    server = Server(Application(echo), "127.0.0.1", 0, Limits(), certificate)
+    server = Server(Application(echo), listen("127.0.0.1", 0), Limits(), certificate)
     with socket.create_connection(server.address) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.sendall(b"\x16")
@@ -195,13 +196,15 @@ from pycarddav.config import load
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
 from pycarddav.serve import site, tls
+from pycarddav.serve.sockets import listen
 from pycarddav.serve.tls import Certificate
 from pycarddav.serve.waitress import Server
 from pycarddav.serve.wsgi import Application
 
 logging.basicConfig(level="INFO", format="%(message)s", stream=sys.stdout)
 certificate = Certificate(*map(Path, sys.argv[1:]))
-server = Server(Application(lambda request: Response(204)), "127.0.0.1", 0, Limits(), certificate)
+application = Application(lambda request: Response(204))
+server = Server(application, listen("127.0.0.1", 0), Limits(), certificate)
 print(server.address[1], flush=True)
 server.run()
 """
@@ -246,8 +249,9 @@ def test_a_configured_server_speaks_tls_and_sends_plain_http_there(files, tmp_pa
         auth=replace(config.auth, htpasswd=tmp_path / "htpasswd"),
     )
     with (
-        site.store(config) as store,
-        running(site.server(config, store, site.certificate(config))) as server,
+        site.listening(config) as bound,
+        site.serving(config, bound) as server,
+        running(server),
     ):
         host, port = server.address
         with Client((host, config.server.redirect_port)) as client:

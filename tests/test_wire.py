@@ -135,7 +135,7 @@ def test_every_form_of_target_is_understood(client, request_line, body):
 def test_a_port_in_use_is_one_clear_error(address):
     host, port = address
     with pytest.raises(CannotListen, match=f"^{host}:{port} is in use by another program$"):
-        Server(None, host, port, Limits())
+        listen(host, port)
     with pytest.raises(CannotListen, match=r"cannot listen on 192\.0\.2\.1:0"):
         listen("192.0.2.1", 0)
 
@@ -296,7 +296,7 @@ def test_an_answer_that_is_not_fetched_is_given_up():
     limits = Limits(head_seconds=1, slowest=10**9)
     application = Application(lambda request: Response(200, {}, body))
     with (
-        running(Server(application, "127.0.0.1", 0, limits)) as server,
+        running(Server(application, listen("127.0.0.1", 0), limits)) as server,
         Client(server.address) as client,
         Client(server.address) as other,
     ):
@@ -337,6 +337,7 @@ import resource, time
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
+from pycarddav.serve.sockets import listen
 from pycarddav.serve.waitress import Server
 from pycarddav.serve.wsgi import Application
 
@@ -345,7 +346,7 @@ def serve(request):
     time.sleep(0.5)
     return Response(200, {}, b"x" * 20_000_000)
 
-server = Server(Application(serve), "127.0.0.1", 0, Limits())
+server = Server(Application(serve), listen("127.0.0.1", 0), Limits())
 print(server.address[1], flush=True)
 server.run()
 print("ended", flush=True)
@@ -402,7 +403,7 @@ def ask_unix(path):
 def test_a_unix_socket_is_served_and_a_stale_one_replaced(tmp_path):
     path = tmp_path / "socket"
     for _ in range(2):
-        server = Server(Application(echo), f"unix:{path}", 0, Limits())
+        server = Server(Application(echo), listen(f"unix:{path}", 0), Limits())
         assert server.address == (str(path), 0)
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
         with running(server):
@@ -423,12 +424,13 @@ SOCKET_ACTIVATED = """
 import os, sys
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
+from pycarddav.serve.sockets import opened
 from pycarddav.serve.waitress import Server
 from pycarddav.serve.wsgi import Application
 
 os.dup2(int(sys.argv[1]), 3)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
-server = Server(Application(lambda request: Response(200)), "192.0.2.1", 1, Limits())
+server = Server(Application(lambda request: Response(200)), opened("192.0.2.1", 1), Limits())
 print("LISTEN_FDS" in os.environ, os.get_inheritable(3), flush=True)
 server.run()
 """

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
+from pycarddav.serve.sockets import listen
 from pycarddav.serve.waitress import Server
 from pycarddav.serve.wsgi import Application
 
@@ -18,7 +19,7 @@ def serving(serve, limits=None, **options):
     """The address of a server that answers with *serve*."""
     limits = limits or Limits()
     application = Application(serve, max_body=limits.max_body_size)
-    with running(Server(application, "127.0.0.1", 0, limits, **options)) as server:
+    with running(Server(application, listen("127.0.0.1", 0), limits, **options)) as server:
         yield server.address
 
 

@@ -62,8 +62,7 @@ def serving(config: Config) -> Iterator["Phone"]:
     """A client of a server that runs as long as the block."""
     password = random_password()
     accounts.add_user(config.auth.htpasswd, USER, password)
-    with site.store(config) as store:
-        server = site.server(config, store, None)
+    with site.listening(config) as bound, site.serving(config, bound) as server:
         thread = threading.Thread(target=server.run)
         thread.start()
         host, port = server.address

@@ -6,15 +6,18 @@ import signal
 import socket
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 
 from ..auth import accounts
 from ..config import Loaded
 from ..config.schema import Config
 from ..serve import log, site
-from ..serve.sockets import UNIX, CannotListen, activated, listen
-from ..serve.tidying import tidied
+from ..serve.sockets import UNIX, CannotListen
+from ..serve.waitress import address
+from ..serve.workers import Workers
 from . import check, console, first_run, storage
 from .console import Exit, Failure
 from .failures import failures
@@ -57,19 +60,33 @@ def serve(args: Namespace, found: Loaded) -> None:
     check_storage(config, new)
     if not first:
         check_users(config)
-    certificate = site.certificate(config)
-    probe(config)
-    if os.geteuid() == 0:
-        console.warn("running as root; a user of its own is safer")
-    log.set_up(config.log.level, config.log.format)
-    if new:
-        storage.begin(config.storage.folder)
-    account = first_run.begin(config) if first else None
-    with site.store(config) as store, tidied(store):
-        server = site.server(config, store, certificate)
-        address = url("https" if certificate else "http", *server.address, config.server.base_path)
-        print("\n".join(banner(args, found, address, account)), flush=True)
-        server.run()
+    scheme = "https" if site.certificate(config) else "http"
+    with listening(config) as bound:
+        if os.geteuid() == 0:
+            console.warn("running as root; a user of its own is safer")
+        log.set_up(config.log.level, config.log.format)
+        if new:
+            storage.begin(config.storage.folder)
+        account = first_run.begin(config) if first else None
+        where = url(scheme, *address(bound[0][0]), config.server.base_path)
+        work(config, bound, lambda: say(banner(args, found, where, account)))
+
+
+def work(config: Config, bound: site.Bound, ready: Callable[[], None]) -> None:
+    """Serve, in this process or in several; say that it is *ready* when nothing is in the way."""
+    if config.server.workers == 1:
+        with site.serving(config, bound) as server:
+            ready()
+            server.run()
+    else:
+        site.try_out(config)
+        ready()
+        serve = partial(site.work, config, bound)
+        Workers(serve, config.server.workers, list(chain(*bound))).run()
+
+
+def say(lines: list[str]) -> None:
+    print("\n".join(lines), flush=True)
 
 
 def banner(args: Namespace, found: Loaded, address: str, account: Account | None) -> list[str]:
@@ -105,14 +122,12 @@ def check_users(config: Config) -> None:
     console.warn(f"there are no users in {htpasswd}: nobody can log in")
 
 
-def probe(config: Config) -> None:
-    """CannotListen before anything was created, rather than after."""
-    if activated():
-        return
+@contextmanager
+def listening(config: Config) -> Iterator[site.Bound]:
+    """The sockets, before anything was created: Failure if they are not to be had."""
     try:
-        for host, port in site.places(config):
-            for sock in listen(host, port):
-                sock.close()
+        with site.listening(config) as bound:
+            yield bound
     except CannotListen as error:
         raise Failure(str(error), "--port takes another one", Exit.CONFLICT) from error
 

@@ -25,6 +25,7 @@ from .values import (
     path,
     port_number,
     prefix,
+    processes,
     size,
     some_of,
     text,
@@ -69,6 +70,12 @@ class Server:
         networks,
         "Addresses or networks of proxies, separated by commas, and unix for the one that uses the"
         " unix socket. Their X-Forwarded-For, -Proto and -Host are believed, nobody else's.",
+    )
+    workers: int = default(
+        "1",
+        processes,
+        "Processes that serve together, to use more than one core. Each remembers for itself: it"
+        " takes its own memory, and forgives as many wrong passwords as if it were alone.",
     )
     base_path: str = default(
         "", prefix, "Path under which a proxy publishes the server, such as /contacts."

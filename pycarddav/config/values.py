@@ -29,6 +29,12 @@ def number(written: str) -> int:
     return int(written)
 
 
+def processes(written: str) -> int:
+    if not re.fullmatch("[1-9][0-9]?", written):
+        raise ValueError("is not a number of processes (1 to 99)")
+    return int(written)
+
+
 def size(written: str) -> int:
     """A number of octets: ``512K``, ``32M``, ``2G``."""
     match = re.fullmatch("([0-9]{1,9}) ?([KMGT]?)(i?B)?", written, re.IGNORECASE)

@@ -1,7 +1,8 @@
 """The composition root: from a configuration to a server.  The only place that picks the parts."""
 
+import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -22,14 +23,16 @@ from .health import Health, with_health
 from .log import Answer, log_answer
 from .metrics import Metrics, with_metrics
 from .proxy import Proxies, Vouching
-from .sockets import listen
+from .sockets import listen, opened
 from .spool import Spools
+from .tidying import tidied
 from .tls import Certificate, CertificateUnusable
 from .waitress import Server
 from .wsgi import Application, redirect
 
 Serve = Callable[[Request], Response]
 Tell = Callable[[Answer], None]
+Bound = Sequence[Sequence[socket.socket]]  # of each of the places
 
 
 @contextmanager
@@ -128,8 +131,25 @@ def watched(config: Config, store: FilesystemStore, served: App) -> tuple[Serve,
     return with_metrics(serve, metrics.page, local, token), tell
 
 
-def server(config: Config, store: FilesystemStore, certificate: Certificate | None) -> Server:
-    """Bound, and ready to run; CannotListen, HtpasswdUnreadable."""
+@contextmanager
+def listening(config: Config) -> Iterator[Bound]:
+    """The sockets of each of the places, on which clients can connect as long as the block runs.
+
+    CannotListen.
+    """
+    with ExitStack() as closing:
+        bound: list[list[socket.socket]] = []
+        for host, port in places(config):
+            bound.append(listen(host, port) if bound else opened(host, port))
+            for sock in bound[-1]:
+                closing.enter_context(sock)
+        yield bound
+
+
+def server(
+    config: Config, store: FilesystemStore, certificate: Certificate | None, bound: Bound
+) -> Server:
+    """Ready to run on the *bound* sockets; HtpasswdUnreadable, DoorUnusable."""
     proxies = Proxies.of(*config.server.trusted_proxies)
     served = app(config, store)
     serve, told = watched(config, store, served)
@@ -137,9 +157,31 @@ def server(config: Config, store: FilesystemStore, certificate: Certificate | No
     spools = Spools(config.storage.folder / STATE)  # /tmp is in memory on many machines
     hsts, vouched = config.server.hsts, vouching(config)
     application = Application(serve, served.base, largest, proxies, hsts, spools, vouched, told)
-    (host, port), *plain = places(config)
-    server = Server(application, host, port, served.limits, certificate)
-    for host, port in plain:
+    first, *plain = bound
+    server = Server(application, first, served.limits, certificate)
+    for others in plain:
         redirecting = Application(redirect(server.address[1]), proxies=proxies)
-        server.add(redirecting, listen(host, port))
+        server.add(redirecting, others)
     return server
+
+
+@contextmanager
+def serving(config: Config, bound: Bound, tidies: bool = True) -> Iterator[Server]:
+    """A server of what is configured, on the *bound* sockets.
+
+    Unavailable, HtpasswdUnreadable, DoorUnusable, CertificateUnusable.
+    """
+    with store(config) as kept, tidied(kept) if tidies else nullcontext():
+        yield server(config, kept, certificate(config), bound)
+
+
+def try_out(config: Config) -> None:
+    """Fail as serving() would, while there is somebody to be told."""
+    with store(config) as kept:
+        app(config, kept)
+
+
+def work(config: Config, bound: Bound, number: int, master: int) -> None:
+    """Be a worker; one of them tidies for all."""
+    with serving(config, bound, tidies=number == 0) as one:
+        one.run(master)

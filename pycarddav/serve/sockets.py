@@ -37,6 +37,11 @@ def listen(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
+def opened(host: str, port: int) -> list[socket.socket]:
+    """The sockets that systemd has opened, otherwise those of listen().  CannotListen."""
+    return inherited() or listen(host, port)
+
+
 def activated() -> bool:
     """Whether systemd has opened sockets for this process (sd_listen_fds(3))."""
     return os.environ.get("LISTEN_PID") == str(os.getpid())

@@ -1,11 +1,12 @@
 """waitress, from the first connection to the last answer."""
 
 import logging
+import os
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
 from operator import itemgetter
@@ -18,7 +19,7 @@ from waitress.task import ThreadedTaskDispatcher
 
 from ..protocol.context import Limits
 from .connection import Channel
-from .sockets import allow_descriptors, inherited, listen
+from .sockets import allow_descriptors
 from .systemd import Heart, notify, reloading
 from .tls import Certificate, CertificateUnusable, opener
 
@@ -43,17 +44,15 @@ class Pool(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has no ann
 
 
 class Server:
-    """Serves a WSGI *application*; *address* is where, in truth.  CannotListen.
+    """Serves a WSGI *application* on these *sockets*; *address* is that of the first.
 
-    Sockets that systemd has opened take the place of *host* and *port*.  SIGHUP makes it read
-    the certificate again.
+    SIGHUP makes it read the certificate again.
     """
 
     def __init__(
         self,
         application: Callable[..., Any],
-        host: str,
-        port: int,
+        sockets: Sequence[socket.socket],
         limits: Limits,
         certificate: Certificate | None = None,
     ) -> None:
@@ -65,7 +64,6 @@ class Server:
         self._listeners: list[Any] = []
         self._dispatcher = Pool()
         allow_descriptors(DESCRIPTORS * limits.max_connections)
-        sockets = inherited() or listen(host, port)
         self.address = address(sockets[0])
         self.add(application, sockets, certificate)
         self._dispatcher.set_thread_count(THREADS)
@@ -103,14 +101,17 @@ class Server:
             url_scheme=scheme,
         )
 
-    def run(self) -> None:
-        """Serve until :meth:`stop`, SIGTERM or Ctrl-C; answers that were begun are finished."""
+    def run(self, master: int | None = None) -> None:
+        """Serve until :meth:`stop`, SIGTERM or Ctrl-C; answers that were begun are finished.
+
+        For a process *master*, if it is given, and not without it.
+        """
         next_look = 0.0
         heart = Heart(self._dispatcher.add_first)
-        with self._signals():
+        with self._signals(master is not None):
             try:
                 notify("READY=1")
-                while not self._stopping:
+                while not self._stopping and master in (None, os.getppid()):
                     self._make_room()
                     self._poll(TICK)
                     if self._hung_up:
@@ -120,6 +121,7 @@ class Server:
                         self._close_the_slow()
                         heart.turn(time.monotonic())
                         next_look = time.monotonic() + TICK
+                self._stopping = self._stopping or 1
                 notify("STOPPING=1")
                 self._drain()
             finally:
@@ -206,8 +208,11 @@ class Server:
         wasyncore.close_all(self._map, ignore_all=True)
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT stop the server, SIGHUP reloads, if this thread may say so."""
+    def _signals(self, once: bool) -> Iterator[None]:
+        """SIGTERM and SIGINT stop the server, SIGHUP reloads, if this thread may say so.
+
+        To stop is said *once* only, where systemd says it to every process and the master as well.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -216,7 +221,7 @@ class Server:
             if number == signal.SIGHUP:
                 self._hung_up = True
                 self._wake()
-            else:
+            elif not (once and self._stopping):
                 self.stop()
 
         numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -20,6 +20,7 @@ from pycarddav.dav import xml
 from pycarddav.model import Principal
 from pycarddav.protocol.app import App
 from pycarddav.protocol.messages import Request, Response
+from pycarddav.serve.sockets import listen
 from pycarddav.serve.waitress import Server
 from pycarddav.serve.wsgi import Application
 from pycarddav.store.filesystem import FilesystemStore
@@ -101,7 +102,9 @@ def main(folder: pathlib.Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as storage:
         app = App(FilesystemStore(pathlib.Path(storage)), login)
-        server = Server(Application(Recorder(app.serve, folder)), "127.0.0.1", 0, app.limits)
+        server = Server(
+            Application(Recorder(app.serve, folder)), listen("127.0.0.1", 0), app.limits
+        )
         print("http://{}:{}/".format(*server.address), flush=True)
         server.run()
 
