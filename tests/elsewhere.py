@@ -13,18 +13,23 @@ Reply = tuple[int, dict[str, str], bytes] | Callable[[BaseHTTPRequestHandler], N
 
 
 class Elsewhere:
-    """*replies* are by method and path; None is the method of all others."""
+    """*replies* are by method and path; None is the method of all others.
+
+    *otherwise* is for every other path.
+    """
 
     def __init__(self, server: ThreadingHTTPServer) -> None:
         self.server = server
         self.url = "http://{}:{}".format(*server.server_address)
         self.replies: dict[tuple[str | None, str], Reply] = {}
+        self.otherwise: Reply = (404, {}, b"")
         self.asked: list[tuple[str, str]] = []
         self.logins: list[str | None] = []
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def handle_one_request(self) -> None:
         self.raw_requestline = self.rfile.readline(65537)
@@ -36,11 +41,13 @@ class Handler(BaseHTTPRequestHandler):
         elsewhere.asked.append((self.command, self.path))
         elsewhere.logins.append(self.headers["Authorization"])
         replies = elsewhere.replies
-        reply = replies.get((self.command, self.path)) or replies.get((None, self.path))
+        reply = replies.get((self.command, self.path)) or replies.get(
+            (None, self.path), elsewhere.otherwise
+        )
         if callable(reply):
             reply(self)
         else:
-            self.say(*(reply or (404, {}, b"")))
+            self.say(*reply)
 
     def say(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response_only(status)

@@ -79,7 +79,7 @@ def test_address_books_are_found(there, path, replies):
         for at, reply in replies.items()
     }
     with Client(there.url + path, Access("alice", "secret")) as client:
-        assert [urlsplit(found.url).path for found in discovery.books(client)] == [BOOK]
+        assert [urlsplit(found).path for found in discovery.books(client)] == [BOOK]
 
 
 def test_where_nothing_leads_to_a_book_it_is_said_what_was_tried(there, client):

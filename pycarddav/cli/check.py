@@ -85,7 +85,7 @@ class Phone:
         """RFC 6764 §6: from nothing but the host to the address book."""
         self._ask(307, "PROPFIND", discovery.WELL_KNOWN)
         found = _only(discovery.books(self._client), "address book")
-        self._book = urlsplit(found.url).path
+        self._book = urlsplit(found).path
         self._card = f"{self._book}check.vcf"
         return f"{discovery.WELL_KNOWN} leads to {self._book}"
 

@@ -1,9 +1,7 @@
 """Finding address books from any URL of a server (RFC 6764 §6), as phones do."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
-from xml.etree.ElementTree import Element
+from urllib.parse import urlsplit
 
 from ..dav.names import CARDDAV, DAV
 from .errors import Garbled, Unexpected
@@ -15,21 +13,8 @@ _FINAL = (401, 429, 500, 502, 503, 504)  # a server that says no, or not now, wh
 _SOUGHT = (DAV.resourcetype, DAV.current_user_principal, CARDDAV.addressbook_home_set)
 
 
-@dataclass(frozen=True)
-class Book:
-    """An address book of another server: where it is, and its properties."""
-
-    url: str
-    props: dict[str, Element] = field(default_factory=dict, repr=False)
-
-    @property
-    def name(self) -> str:
-        """The last segment of its URL, decoded."""
-        return unquote(urlsplit(self.url).path.rstrip("/").rpartition("/")[2])
-
-
-def books(client: Client) -> list[Book]:
-    """The address books of the user; one alone where the client's URL is that of one.
+def books(client: Client) -> list[str]:
+    """The URLs of the user's address books; one alone where the client's URL is that of one.
 
     Unexpected where nothing leads to any; LoginRefused and whatever says that there is no server.
     """
@@ -56,18 +41,18 @@ def _starts(url: str) -> Iterator[str]:
     yield "/"
 
 
-def _found(client: Client, start: str) -> list[Book] | None:
+def _found(client: Client, start: str) -> list[str] | None:
     """The address books that *start* leads to; None where it leads nowhere."""
     here, url = _one(client, start)
     if _is_book(here):
-        return [Book(url)]
+        return [url]
     homes = _located(client, url, here, CARDDAV.addressbook_home_set)
     for principal in _located(client, url, here, DAV.current_user_principal):
         if principal != url and not homes:
             about, there = _one(client, principal)
             homes = _located(client, there, about, CARDDAV.addressbook_home_set)
-    listed = {book.url: book for home in homes or [url] for book in _listed(client, home)}
-    return list(listed.values()) if listed or homes else None
+    listed = dict.fromkeys(book for home in homes or [url] for book in _listed(client, home))
+    return list(listed) if listed or homes else None
 
 
 def _located(client: Client, url: str, about: Response, name: str) -> list[str]:
@@ -82,13 +67,11 @@ def _one(client: Client, url: str) -> tuple[Response, str]:
     raise Unexpected(f"PROPFIND {place}: nothing is said of it", 404)
 
 
-def _listed(client: Client, home: str) -> list[Book]:
+def _listed(client: Client, home: str) -> list[str]:
     """The address books among a collection and its members."""
     found, place = client.propfind(home, DAV.resourcetype, depth="1")
     return [
-        Book(client.locate(place, response.href))
-        for response in found.responses
-        if _is_book(response)
+        client.locate(place, response.href) for response in found.responses if _is_book(response)
     ]
 
 

@@ -1,0 +1,171 @@
+"""``pycarddav migrate``: the address books of another server, with the same hrefs and UIDs."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..auth import accounts
+from ..client import Access, Client, ClientError, ForeignHost, LoginRefused, Unreachable, http
+from ..config import Loaded
+from ..dav.errors import Error
+from ..serve import site
+from ..store.filesystem import FilesystemStore
+from ..transfer.migrate import Migration, Plan
+from ..transfer.report import Fate, Report
+from ..transfer.servers import Source, SourceUnreadable
+from ..transfer.servers.carddav import CardDavSource
+from . import console, moments, passwords, references, storage
+from .console import Exit, Failure
+from .failures import failures
+from .options import add_options, loaded, utf8
+
+_HERE = {"localhost", "127.0.0.1", "::1"}
+_AGAIN = "what was done stays; the same command goes on where this ended"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", type=utf8, help="of the other server")
+    parser.add_argument("--to", metavar="USER", type=utf8, required=True, help="whose they will be")
+    parser.add_argument(
+        "--user", metavar="NAME", type=utf8, help="the user there (default: the same as here)"
+    )
+    passwords.add_argument(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="fetch and judge everything, change nothing"
+    )
+    parser.add_argument("--ca", metavar="FILE", type=Path, help="trust this authority as well")
+    parser.add_argument("--insecure", action="store_true", help="trust any certificate")
+    parser.add_argument(
+        "--also-host",
+        metavar="HOST",
+        action="append",
+        default=[],
+        help="another host that may have the password, because the server refers to it",
+    )
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    add_options(parser, "storage", "auth")
+
+
+def run(args: Namespace) -> int:
+    found = loaded(args)
+    with failures(), storage.opened(found) as store:
+        if args.to not in {*store.owners(), *accounts.users(found.config.auth.htpasswd)}:
+            raise accounts.UserNotFound(args.to)
+        with _explained(), _source(args) as source:
+            return _migrate(args, found, store, source)
+
+
+@contextmanager
+def _source(args: Namespace) -> Iterator[Source]:
+    url = args.url if "://" in args.url else f"https://{args.url}"
+    host = http.origin(url).host
+    if urlsplit(url).scheme == "http" and host not in _HERE:
+        console.warn(f"the password goes to {host} unencrypted")
+    user = args.user or args.to
+    password = passwords.asked(args, f"Password for {user} at {host}: ")
+    access = Access(user, password, args.ca, args.insecure, frozenset(args.also_host))
+    with Client(url, access) as client:
+        yield CardDavSource(client)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What is wrong with the source, as a Failure."""
+    try:
+        yield
+    except (ClientError, SourceUnreadable) as error:
+        raise Failure(str(error), _hint(error)) from error
+
+
+def _hint(error: Exception) -> str:
+    match error:
+        case Unreachable(untrusted=True):
+            return "--ca FILE trusts an authority of your own, --insecure any certificate"
+        case ForeignHost():
+            host = urlsplit(error.url).hostname
+            return f"begin there, or, if {host} may have the password: --also-host {host}"
+        case LoginRefused():
+            return "--user NAME says who you are there; some servers want an app password"
+    return ""
+
+
+def _migrate(args: Namespace, found: Loaded, store: FilesystemStore, source: Source) -> int:
+    limits = site.limits(found.config)
+    author = references.author("migrate")
+    migration = Migration(source, store, args.to, author, limits, args.dry_run)
+    plans = list(migration.plans())
+    if not plans:
+        raise Failure("there are no address books", code=Exit.NOT_FOUND)
+    started, reports = datetime.now().astimezone(), [Report() for _ in plans]
+    try:
+        _take_over(migration, plans, reports)
+    except (ClientError, SourceUnreadable, Error) as error:
+        raise Failure(str(error), _hint(error) or _AGAIN) from error
+    finally:
+        _show(args, plans, reports)
+        if not args.dry_run:
+            _say_undo(args, store, plans, reports, started)
+    return Exit.PARTIAL if any(report.refused for report in reports) else Exit.OK
+
+
+def _take_over(migration: Migration, plans: list[Plan], reports: list[Report]) -> None:
+    done, total = 0, sum(len(plan.listed) for plan in plans)
+    with console.progress("Migrating") as progress:
+        for plan, report in zip(plans, reports, strict=True):
+            for outcome in migration.run(plan):
+                report.add(outcome)
+                done += 1
+                progress(done, total)
+
+
+def _show(args: Namespace, plans: list[Plan], reports: list[Report]) -> None:
+    done = list(zip(plans, reports, strict=True))
+    if args.json:
+        books = [_facts(plan, report) for plan, report in done]
+        console.show_json({"dry_run": args.dry_run, "books": books})
+        return
+    remarks = [
+        (_reference(plan), outcome.card, outcome.fate, outcome.remark)
+        for plan, report in done
+        for outcome in report.remarkable
+    ]
+    console.table(["book", "card", "what", "why"], remarks)
+    would = "would be: " if args.dry_run else ""
+    for plan, report in done:
+        console.note(f"{_reference(plan)}: {would}{report.summary()}  ({plan.book.place})")
+
+
+def _facts(plan: Plan, report: Report) -> dict[str, Any]:
+    return {
+        "book": _reference(plan),
+        "from": plan.book.place,
+        "new": plan.new,
+        "found": len(plan.listed),
+        **{word: report.counts[word] for word in (*Fate, "repaired")},
+        "cards": [
+            {"card": outcome.card, "what": outcome.fate, "why": outcome.remark}
+            for outcome in report.remarkable
+        ],
+    }
+
+
+def _say_undo(
+    args: Namespace,
+    store: FilesystemStore,
+    plans: list[Plan],
+    reports: list[Report],
+    started: datetime,
+) -> None:
+    for plan, report in zip(plans, reports, strict=True):
+        if plan.new and store.book(plan.target.owner, plan.target.name):
+            console.undo(args, "book", "delete", _reference(plan))
+        elif report.counts[Fate.ADDED] or report.counts[Fate.UPDATED]:
+            console.undo(args, "restore", _reference(plan), "--at", moments.written(started))
+
+
+def _reference(plan: Plan) -> str:
+    return f"{plan.target.owner}/{plan.target.name}"
