@@ -94,7 +94,7 @@ def test_config_show_says_what_is_in_effect_and_why(cli, home, monkeypatch):
 
 def test_config_show_as_json(cli, home):
     shown = json.loads(cli("config", "show", "--json")[1])
-    assert (shown["schema"], shown["file"]) == (1, None)
+    assert (shown["schema"], shown["files"]) == (1, [])
     assert {
         "section": "storage",
         "key": "folder",
@@ -251,7 +251,7 @@ def test_a_password_is_typed_twice_on_a_terminal(anna, home):
     assert logs_in(home, anna, "battery staple")
     code, said = on_a_terminal(["user", "passwd", anna], "one", "another")
     assert code == 2
-    assert "pycarddav: error: the passwords are not the same" in said
+    assert "the passwords are not the same" in said
     assert logs_in(home, anna, "battery staple")
 
 
@@ -365,3 +365,31 @@ def test_looking_at_a_storage_does_not_make_one(cli, home, words):
         f"pycarddav: error: there is no storage in {data(home)}",
     )
     assert list(home.iterdir()) == []
+
+
+# How much is said
+
+
+def test_quiet_leaves_results_warnings_and_errors(cli, anna, monkeypatch):
+    monkeypatch.setenv("PYCARDDAV_SERVER__PROT", "1")
+    warned = "pycarddav: warning: unknown variable PYCARDDAV_SERVER__PROT"
+    code, _, err = cli("-q", "book", "create", "anna/work")
+    assert (code, err.count("\n"), err.startswith(warned)) == (0, 1, True)
+    code, _, err = cli("book", "create", "anna/work", "--quiet")
+    assert (code, err.splitlines()[1:]) == (
+        4,
+        ["pycarddav: error: there is an address book anna/work already"],
+    )
+    assert cli("book", "list", "-q")[1] == "anna/contacts\t0\tContacts\nanna/work\t0\t\n"
+    assert "undo: " in cli("book", "create", "anna/more")[2]
+
+
+def test_a_terminal_gets_colours_unless_somebody_objects(anna, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    words = ["user", "remove", "zoe"]
+    red = "\x1b[31merror:\x1b[0m"
+    assert f"pycarddav: {red} there is no user zoe" in on_a_terminal(words)[1]
+    assert "\x1b" not in on_a_terminal([*words, "--no-color"])[1]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in on_a_terminal(words)[1]

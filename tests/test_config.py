@@ -239,3 +239,48 @@ def test_the_example_changes_nothing_and_so_it_does_with_every_key_said(home):
     assert spoken.config == load().config
     assert all(given.origin != "default" for given in spoken.given.values())
     assert set(spoken.given) == set(SCHEMA)
+
+
+def test_what_lies_in_config_d_comes_after_the_file_in_the_order_of_the_names(home):
+    file = configured(home, "[server]\nport = 1\nhost = ::1\n")
+    folder = home / "config.d"
+    folder.mkdir()
+    for name, port in {"20.ini": 3, "10.ini": 2, "30.ini~": 4, ".40.ini": 5}.items():
+        (folder / name).write_text(f"[server]\nport = {port}\n")
+    found = load(str(file))
+    assert found.files == (file, folder / "10.ini", folder / "20.ini")
+    assert (found.config.server.port, found.config.server.host) == (3, "::1")
+    assert found.given[PORT].origin == f"{folder}/20.ini:2"
+
+
+def test_config_d_is_enough(home):
+    folder = home / ".config/pycarddav/config.d"
+    folder.mkdir(parents=True)
+    (folder / "port.ini").write_text("[server]\nport = 7\n")
+    assert load().config.server.port == 7
+    assert load().files == (folder / "port.ini",)
+
+
+def test_a_file_that_is_named_has_to_be_there_whatever_lies_beside_it(home):
+    (home / "config.d").mkdir()
+    (home / "config.d/port.ini").write_text("[server]\nport = 7\n")
+    assert refusal(home / "config.ini").startswith(f"cannot read {home}/config.ini")
+
+
+def test_a_secret_may_be_in_a_file_that_a_variable_names(home, monkeypatch):
+    (home / "token").write_text("0123456789abcdef\n")
+    name = "PYCARDDAV_SERVER__METRICS_TOKEN"
+    monkeypatch.setenv(f"{name}_FILE", str(home / "token"))
+    found = load()
+    assert found.config.server.metrics_token == "0123456789abcdef"
+    assert found.given[Key("server", "metrics_token")].origin == f"{name}_FILE"
+    monkeypatch.setenv(name, "0123456789abcdef")
+    with pytest.raises(ConfigError, match=f"there are both {name} and {name}_FILE"):
+        load()
+    monkeypatch.delenv(name)
+    (home / "token").write_text("short")
+    with pytest.raises(ConfigError, match=f"^{name}_FILE: \\(secret\\) is not a token"):
+        load()
+    (home / "token").unlink()
+    with pytest.raises(ConfigError, match="cannot read"):
+        load()

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from .console import MEANINGS, Exit, Failure, complain
+from . import console
+from .console import MANNERS, MEANINGS, Exit, Failure, complain
 
 COMMANDS = {
     "serve": "run the server",
@@ -26,6 +27,8 @@ COMMANDS = {
     "proxy": "print the configuration of a proxy in front of the server",
     "health": "ask the running server whether it is well",
     "config": "show and check the configuration",
+    "completion": "print what makes a shell complete commands",
+    "man": "print the manual pages",
     "version": "print the version",
 }
 
@@ -38,6 +41,7 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
+    console.manner = console.Manner(color="--no-color" not in words)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names may be beyond the locale
     try:
@@ -63,6 +67,7 @@ def _run(words: list[str]) -> int:
         raise Failure(
             "which command?", f"one of {', '.join(COMMANDS)}; --help says more", Exit.USAGE
         )
+    console.manner.quiet, console.manner.verbose = args.quiet, args.verbose
     code: int = args.run(args)
     sys.stdout.flush()
     return code
@@ -77,7 +82,8 @@ def parser(words: Sequence[str]) -> Parser:
         epilog=f"exit codes: {codes}",
     )
     root.add_argument("--config", metavar="FILE", help="configuration file")
-    root.add_argument("--debug", action="store_true", help="show where an error came from")
+    for names, summary in MANNERS:
+        root.add_argument(*names, action="store_true", help=summary)
     commands = root.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")

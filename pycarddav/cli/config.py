@@ -27,9 +27,12 @@ def run(args: Namespace) -> int:
         return Exit.OK
     found = loaded(args)
     if args.action == "check":
-        print(f"{found.file or 'no file, defaults'}: ok")
+        for file in found.files or ["no file, defaults"]:
+            print(f"{file}: ok")
     elif args.json:
-        console.show_json({"file": _plain(found.file), "settings": _settings(found)})
+        console.show_json(
+            {"files": [str(file) for file in found.files], "settings": _settings(found)}
+        )
     else:
         console.table(["key", "value", "set by"], _rows(found))
     return Exit.OK

@@ -8,6 +8,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,15 @@ MEANINGS = {
 }
 
 
+# What every command understands, before its name and behind it.
+MANNERS = [
+    (["-q", "--quiet"], "say nothing but results, warnings and errors"),
+    (["-v", "--verbose"], "say what is going on"),
+    (["--no-color"], "no colours (nor where NO_COLOR is set)"),
+    (["--debug"], "show where an error came from"),
+]
+
+
 class Failure(Exception):
     """A command that cannot do what it was asked: one line, perhaps a hint, and the exit code."""
 
@@ -44,36 +54,72 @@ class Failure(Exception):
         self.hint, self.code = hint, code
 
 
+@dataclass
+class Manner:
+    """How much is said, and how."""
+
+    quiet: bool = False
+    verbose: bool = False
+    color: bool = True
+
+
+manner = Manner()
+
+RED, YELLOW = 31, 33
+
+
 def complain(failure: Failure) -> None:
-    note(f"pycarddav: error: {failure}")
+    _say(f"error: {failure}", RED)
     if failure.hint:
-        note(f"hint: {failure.hint}")
+        _say(f"hint: {failure.hint}")
 
 
 def warn(message: str) -> None:
-    note(f"pycarddav: warning: {message}")
+    _say(f"warning: {message}", YELLOW)
 
 
-class Warnings(logging.Handler):
+def note(message: str) -> None:
+    """What is neither the result nor a trouble."""
+    if not manner.quiet:
+        _say(message)
+
+
+def _say(message: str, color: int = 0) -> None:
+    """To standard error; what has a colour is about the program, and begins with its name."""
+    text = printable(message)
+    if color:
+        word, rest = text.split(" ", 1)
+        text = f"pycarddav: {painted(word, color)} {rest}"
+    print(text, file=sys.stderr)
+
+
+def painted(word: str, color: int) -> str:
+    """*word* in a colour, for standard error, where that is a terminal and nobody objects."""
+    refused = not manner.color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return word if refused or not sys.stderr.isatty() else f"\x1b[{color}m{word}\x1b[0m"
+
+
+class Said(logging.Handler):
     """What the parts of the server log, while it is a command that uses them."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        warn(record.getMessage())
+        say = warn if record.levelno >= logging.WARNING else note
+        say(record.getMessage())
 
 
 @contextmanager
 def logged(least: int) -> Iterator[None]:
-    """Say what is logged in the block, from this level on."""
-    logger, handler = logging.getLogger("pycarddav"), Warnings(least)
+    """Say what is logged in the block, from this level on; everything, if asked to."""
+    least = logging.DEBUG if manner.verbose else least
+    logger, handler = logging.getLogger("pycarddav"), Said(least)
+    before = logger.level
+    logger.setLevel(least)
     logger.addHandler(handler)
     try:
         yield
     finally:
         logger.removeHandler(handler)
-
-
-def note(message: str) -> None:
-    print(printable(message), file=sys.stderr)
+        logger.setLevel(before)
 
 
 def printable(text: str) -> str:
@@ -115,7 +161,7 @@ def confirmed(question: str) -> bool:
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal, to be told how many cards are done, of how many; nothing elsewhere."""
-    if not sys.stderr.isatty():
+    if manner.quiet or not sys.stderr.isatty():
         yield lambda done, of: None
         return
     from tqdm import tqdm  # 50 ms that only a command with much to do is to cost

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..config import SCHEMA, ConfigError, Given, Key, Loaded, load
-from .console import Exit, Failure, warn
+from .console import MANNERS, Exit, Failure, warn
 
 T = TypeVar("T")
 
@@ -21,7 +21,8 @@ def add_options(parser: ArgumentParser, *sections: str) -> None:
             kind = _from_here if item.type is Path else str
             parser.add_argument(option, metavar=metavar, type=kind, help=doc)
     parser.add_argument("--config", metavar="FILE", default=SUPPRESS, help="configuration file")
-    parser.add_argument("--debug", action="store_true", default=SUPPRESS, help=SUPPRESS)
+    for names, _ in MANNERS:
+        parser.add_argument(*names, action="store_true", default=SUPPRESS, help=SUPPRESS)
 
 
 def utf8(word: str) -> str:

@@ -22,7 +22,7 @@ PROXIES = {"nginx": "unix:{}", "caddy": "unix/{}"}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("proxy", choices=PROXIES, metavar="|".join(PROXIES))
+    parser.add_argument("proxy", choices=list(PROXIES), metavar="|".join(PROXIES))
     parser.add_argument(
         "--domain", metavar="D", type=domain, help="the host name, where it is for pycarddav alone"
     )

@@ -64,7 +64,7 @@ def serve(args: Namespace, found: Loaded) -> None:
     with listening(config) as bound:
         if os.geteuid() == 0:
             console.warn("running as root; a user of its own is safer")
-        log.set_up(config.log.level, config.log.format)
+        log.set_up("debug" if console.manner.verbose else config.log.level, config.log.format)
         if new:
             storage.begin(config.storage.folder)
         account = first_run.begin(config) if first else None

@@ -51,12 +51,17 @@ SCHEMA: Mapping[Key, Field[Any]] = {
 
 @dataclass(frozen=True)
 class Loaded:
-    """A configuration, with where it came from; *file* is None where there is none."""
+    """A configuration, with where it came from."""
 
     config: Config
-    file: Path | None
+    files: tuple[Path, ...]
     given: Mapping[Key, Given]
     warnings: tuple[str, ...]
+
+    @property
+    def file(self) -> Path | None:
+        """The first of the files, if there are any."""
+        return next(iter(self.files), None)
 
     def value(self, key: Key) -> Any:
         return getattr(getattr(self.config, key.section), key.name)
@@ -69,7 +74,8 @@ def load(file: str | None = None, options: Mapping[Key, Given] | None = None) ->
     """
     found = find(file)
     given = {key: Given(item.metadata["default"], "default") for key, item in SCHEMA.items()}
-    given |= parse(_content(found), str(found)) if found else {}
+    for path in found:  # what stands in a later one counts
+        given |= parse(_content(path), str(path))
     variables, warnings = from_environment(os.environ)
     given |= variables | dict(options or {})
     values = {key: _read(key, written) for key, written in given.items()}
@@ -82,12 +88,30 @@ def load(file: str | None = None, options: Mapping[Key, Given] | None = None) ->
     return Loaded(replace(config, auth=auth), found, given, tuple(warnings))
 
 
-def find(file: str | None) -> Path | None:
-    """The file to read: the one that is named, or else the first that exists."""
+def find(file: str | None) -> tuple[Path, ...]:
+    """The files to read: the one that is named, or else the first that exists, and its additions.
+
+    ConfigError.
+    """
     if named := file or os.environ.get(FILE_VARIABLE):
-        return Path(named)
-    candidates = [home / "pycarddav" / "config.ini" for home in [*_config_home(), Path("/etc")]]
-    return next((candidate for candidate in candidates if _exists(candidate)), None)
+        return Path(named), *_additions(Path(named))
+    for home in [*_config_home(), Path("/etc")]:
+        main = home / "pycarddav" / "config.ini"
+        if found := (*([main] if _exists(main) else []), *_additions(main)):
+            return found
+    return ()
+
+
+def _additions(main: Path) -> list[Path]:
+    """What lies in ``config.d`` beside ``config.ini``, in the order of the names.  ConfigError."""
+    folder = main.with_suffix(".d")
+    try:
+        names = sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise ConfigError(f"cannot read {folder}: {error.strerror}") from None
+    return [folder / name for name in names if name.endswith(".ini") and not name.startswith(".")]
 
 
 def _config_home() -> list[Path]:
@@ -171,12 +195,20 @@ def _meant(word: str, known: list[str]) -> str:
 
 
 def from_environment(environ: Mapping[str, str]) -> tuple[dict[Key, Given], list[str]]:
-    """What variables say, and a warning for each that is ours by its name and not known."""
+    """What variables say, and a warning for each that is ours by its name and not known.
+
+    A secret may be in a file that a variable names, as of Docker or systemd.  ConfigError.
+    """
     known = {key.variable: key for key in SCHEMA}
+    in_files = {f"{key.variable}_FILE": key for key in SCHEMA if SCHEMA[key].metadata["secret"]}
     given, warnings = {}, []
     for variable, written in environ.items():
         if variable in known:
             given[known[variable]] = Given(written.strip(), variable)
+        elif key := in_files.get(variable):
+            if key.variable in environ:
+                raise ConfigError(f"there are both {key.variable} and {variable}")
+            given[key] = Given(_content(Path(written)).strip(), variable)
         elif _looks_like_ours(variable, written):
             warnings.append(f"unknown variable {variable}{_meant(variable, list(known))}")
     return given, warnings
@@ -195,7 +227,7 @@ def _read(key: Key, given: Given) -> Any:
     try:
         return SCHEMA[key].metadata["read"](given.text)
     except ValueError as error:
-        names_itself = given.origin == key.variable or given.origin.startswith("--")
+        names_itself = given.origin.startswith((key.variable, "--"))
         where = given.origin if names_itself else f"{given.origin}: [{key.section}] {key.name}"
         commented = re.search(r"\s[#;]", given.text)
         hint = "a comment stands on a line of its own" if commented else ""
@@ -208,7 +240,8 @@ def example() -> str:
     head = (
         "The configuration of pycarddav: every key, with its default. The first of these files is"
         f" read: the one after --config, the one that {FILE_VARIABLE} names,"
-        " $XDG_CONFIG_HOME/pycarddav/config.ini, /etc/pycarddav/config.ini. A key can be set by a"
+        " $XDG_CONFIG_HOME/pycarddav/config.ini, /etc/pycarddav/config.ini; and after it the .ini"
+        " files in config.d beside it, of which the last one counts. A key can be set by a"
         f" variable as well, {Key('server', 'port').variable} for example, which wins over the"
         " file; an option of the command line wins over both. Comments stand on lines of their own."
     )
