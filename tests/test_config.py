@@ -42,7 +42,7 @@ def test_without_a_word_said_everything_is_in_one_folder(home):
     assert found.file is None
     assert found.config.storage.folder == home / ".local/share/pycarddav"
     assert found.config.auth.htpasswd == home / ".local/share/pycarddav/.htpasswd"
-    assert (found.config.server.host, found.config.server.port) == ("127.0.0.1", 5236)
+    assert (found.config.server.host, found.config.server.port) == (("127.0.0.1",), 5236)
     assert {given.origin for given in found.given.values()} == {"default"}
 
 

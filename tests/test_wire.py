@@ -21,7 +21,7 @@ from wire import HOST, Client, echo, running, serving, wait_for
 
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
-from pycarddav.serve.sockets import CannotListen, inherited, listen
+from pycarddav.serve.sockets import CannotListen, inherited, listen, listen_all, port_of
 from pycarddav.serve.waitress import BODIES, Server
 from pycarddav.serve.wsgi import SECURITY, Application
 
@@ -412,6 +412,31 @@ def test_a_unix_socket_is_served_and_a_stale_one_replaced(tmp_path):
                 listen(f"unix:{path}", 0)
 
 
+def test_one_server_is_at_several_addresses(tmp_path):
+    sockets = listen_all([f"unix:{tmp_path / 'socket'}", "127.0.0.1", "127.0.0.2"], 0)
+    with running(Server(Application(echo), sockets, Limits())):
+        assert ask_unix(tmp_path / "socket") == 200
+        for host in ("127.0.0.1", "127.0.0.2"):
+            with Client((host, port_of(sockets))) as client:
+                assert client.ask("GET / HTTP/1.1")[0] == 200
+
+
+def test_where_one_address_cannot_be_had_none_is_taken(address):
+    with pytest.raises(CannotListen):
+        listen_all(["127.0.0.2", "127.0.0.1"], address[1])
+    for sock in listen("127.0.0.2", address[1]):
+        sock.close()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
+def test_an_address_of_ipv4_is_one_on_a_socket_of_both_families():
+    sock = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    application = Application(lambda request: Response(200, {}, request.remote.encode()))
+    port = port_of([sock])
+    with running(Server(application, [sock], Limits())), Client(("127.0.0.1", port)) as client:
+        assert client.ask("GET / HTTP/1.1")[2] == b"127.0.0.1"
+
+
 def test_only_a_stale_socket_is_replaced(tmp_path):
     file = tmp_path / "contacts.vcf"
     file.write_text("precious")
@@ -430,7 +455,7 @@ from pycarddav.serve.wsgi import Application
 
 os.dup2(int(sys.argv[1]), 3)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
-server = Server(Application(lambda request: Response(200)), opened("192.0.2.1", 1), Limits())
+server = Server(Application(lambda request: Response(200)), opened(["192.0.2.1"], 1), Limits())
 print("LISTEN_FDS" in os.environ, os.get_inheritable(3), flush=True)
 server.run()
 """

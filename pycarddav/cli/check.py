@@ -51,7 +51,7 @@ def throw_away(config: Config, folder: Path) -> Config:
     """The same server, on a free port of this machine, with nothing in it."""
     return replace(
         config,
-        server=replace(config.server, host="127.0.0.1", port=0, certificate=None, key=None),
+        server=replace(config.server, host=("127.0.0.1",), port=0, certificate=None, key=None),
         storage=replace(config.storage, folder=folder),
         auth=replace(config.auth, type=("htpasswd",), htpasswd=folder / ".htpasswd"),
     )

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ..config.schema import Server
 from ..serve.log import HEALTH
-from ..serve.sockets import UNIX
+from ..serve.sockets import UNIX, is_unix
 from . import console
 from .console import Exit, Failure
 from .options import add_options, loaded
@@ -69,9 +69,10 @@ def _own(server: Server) -> "HTTPConnection":
     import ssl  # as above
     from http.client import HTTPConnection, HTTPSConnection
 
-    if server.host.startswith(UNIX):
-        return _unix(server.host.removeprefix(UNIX))
-    host = _reachable(server.host)
+    first = server.host[0]
+    if is_unix(first):
+        return _unix(first.removeprefix(UNIX))
+    host = _reachable(first)
     if not server.certificate:
         return HTTPConnection(host, server.port, timeout=SECONDS)
     # Its certificate is for another name than that of this address, and nobody is between.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..config import values
 from ..config.schema import Config, Server
-from ..serve.sockets import UNIX
+from ..serve.sockets import UNIX, is_unix
 from . import console
 from .console import Exit, Failure
 from .domain import domain
@@ -64,17 +64,18 @@ def snippet(proxy: str, config: Config, domain: str, path: str = "") -> str:
 
 def upstream(server: Server, socket: str) -> str:
     """Where a proxy on this machine finds the server; *socket* is how it writes a unix socket."""
-    if server.host.startswith(UNIX):
-        return socket.format(server.host.removeprefix(UNIX))
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # noqa: S104
+    first = server.host[0]
+    if is_unix(first):
+        return socket.format(first.removeprefix(UNIX))
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(first, first)  # noqa: S104
     return f"[{host}]:{server.port}" if ":" in host else f"{host}:{server.port}"
 
 
 def trusted(server: Server) -> str:
     """What ``trusted_proxies`` is to name for a proxy on this machine."""
-    if server.host.startswith(UNIX):
+    if is_unix(server.host[0]):
         return "unix"
-    return "::1" if ":" in server.host else "127.0.0.1"
+    return "::1" if ":" in server.host[0] else "127.0.0.1"
 
 
 def size(octets: int) -> str:

@@ -15,7 +15,7 @@ from ..auth import accounts
 from ..config import Loaded
 from ..config.schema import Config
 from ..serve import log, site
-from ..serve.sockets import UNIX, CannotListen
+from ..serve.sockets import UNIX, CannotListen, is_unix
 from ..serve.waitress import address
 from ..serve.workers import Workers
 from . import check, console, first_run, storage
@@ -113,7 +113,7 @@ def check_users(config: Config) -> None:
         raise Failure(f"there are no users: {htpasswd} does not exist", "pycarddav user add NAME")
     if accounts.users(htpasswd) or len(config.auth.type) > 1:
         return
-    if not is_loopback(config.server.host):
+    if not all(map(is_loopback, config.server.host)):
         raise Failure(
             f"there are no users in {htpasswd}: nobody beyond this machine is to be served",
             "pycarddav user add NAME",
@@ -134,7 +134,7 @@ def listening(config: Config) -> Iterator[site.Bound]:
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach *host*."""
-    if host.startswith(UNIX):
+    if is_unix(host):
         return True
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found)

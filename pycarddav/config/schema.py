@@ -18,6 +18,7 @@ from .values import (
     default,
     file,
     header,
+    hosts,
     names,
     networks,
     number,
@@ -28,7 +29,6 @@ from .values import (
     processes,
     size,
     some_of,
-    text,
     token,
 )
 
@@ -37,11 +37,12 @@ from .values import (
 class Server:
     """Where the server is reached."""
 
-    host: str = default(
+    host: tuple[str, ...] = default(
         "127.0.0.1",
-        text,
-        "Address to listen on. The default is this machine only, as behind a proxy that does TLS;"
-        " 0.0.0.0 is every IPv4 address, :: every IPv6 address, unix:/PATH a unix socket.",
+        hosts,
+        "Addresses to listen on, separated by commas. The default is this machine only, as behind a"
+        " proxy that does TLS; 0.0.0.0 is every IPv4 address, :: every IPv6 address, unix:/PATH a"
+        " unix socket.",
         "--host ADDRESS",
     )
     port: int = default(

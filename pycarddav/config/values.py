@@ -47,6 +47,13 @@ def names(written: str) -> tuple[str, ...]:
     return tuple(name for part in written.split(",") if (name := part.strip()))
 
 
+def hosts(written: str) -> tuple[str, ...]:
+    found = names(written)
+    if not found:
+        raise ValueError("names no address")
+    return found
+
+
 def one_of(*words: Word) -> Callable[[str], Word]:
     def read(written: str) -> Word:
         for word in words:

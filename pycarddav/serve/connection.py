@@ -97,8 +97,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     task_class = Task
     error_task_class = Refusal
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any) -> None:
+        # A socket of both families, such as systemd's, has IPv4 addresses in another form
+        # (RFC 4291 §2.5.5.2), and whoever looks at them would have to know.
+        addr = (addr[0].removeprefix("::ffff:"), *addr[1:])
+        super().__init__(server, sock, addr, adj, map=map)
         self.idle_since = time.monotonic()
         self.unsent_since = 0.0  # 0: nothing is
         self.unsent_most = 0

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from ..auth import Authenticator, Door, DoorName, DoorUnusable
@@ -23,7 +24,7 @@ from .health import Health, with_health
 from .log import Answer, log_answer
 from .metrics import Metrics, with_metrics
 from .proxy import Proxies, Vouching
-from .sockets import listen, opened
+from .sockets import is_unix, listen_all, opened, port_of
 from .spool import Spools
 from .tidying import tidied
 from .tls import Certificate, CertificateUnusable
@@ -32,7 +33,7 @@ from .wsgi import Application, redirect
 
 Serve = Callable[[Request], Response]
 Tell = Callable[[Answer], None]
-Bound = Sequence[Sequence[socket.socket]]  # of each of the places
+Bound = Sequence[Sequence[socket.socket]]  # to serve on; and perhaps, to send to https from
 
 
 @contextmanager
@@ -107,14 +108,6 @@ def certificate(config: Config) -> Certificate | None:
     return Certificate(chain, key) if chain else None
 
 
-def places(config: Config) -> list[tuple[str, int]]:
-    """Hosts and ports to listen on: the server's and, with a certificate, the redirect's."""
-    chosen = config.server
-    redirects = chosen.certificate and chosen.redirect_port
-    ports = [chosen.port, chosen.redirect_port] if redirects else [chosen.port]
-    return [(chosen.host, port) for port in ports]
-
-
 def watched(config: Config, store: FilesystemStore, served: App) -> tuple[Serve, Tell]:
     """What serves, and what is to be told of each answer, for those who watch over the server."""
     health = Health(store)
@@ -133,17 +126,23 @@ def watched(config: Config, store: FilesystemStore, served: App) -> tuple[Serve,
 
 @contextmanager
 def listening(config: Config) -> Iterator[Bound]:
-    """The sockets of each of the places, on which clients can connect as long as the block runs.
+    """The sockets to serve on, and those that send plain http to them, as long as the block runs.
 
     CannotListen.
     """
+    chosen = config.server
     with ExitStack() as closing:
-        bound: list[list[socket.socket]] = []
-        for host, port in places(config):
-            bound.append(listen(host, port) if bound else opened(host, port))
-            for sock in bound[-1]:
-                closing.enter_context(sock)
+        bound = [opened(chosen.host, chosen.port)]
+        closing.callback(close, bound)
+        if chosen.certificate and chosen.redirect_port:
+            reached = [host for host in chosen.host if not is_unix(host)]
+            bound.append(listen_all(reached, chosen.redirect_port))
         yield bound
+
+
+def close(bound: Bound) -> None:
+    for sock in chain(*bound):
+        sock.close()
 
 
 def server(
@@ -160,7 +159,7 @@ def server(
     first, *plain = bound
     server = Server(application, first, served.limits, certificate)
     for others in plain:
-        redirecting = Application(redirect(server.address[1]), proxies=proxies)
+        redirecting = Application(redirect(port_of(first)), proxies=proxies)
         server.add(redirecting, others)
     return server
 

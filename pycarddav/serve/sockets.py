@@ -5,6 +5,7 @@ import os
 import resource
 import socket
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
     CannotListen.
     """
-    if host.startswith(UNIX):
+    if is_unix(host):
         return [_listen_unix(Path(host.removeprefix(UNIX)))]
     sockets: list[socket.socket] = []
     try:
@@ -37,9 +38,32 @@ def listen(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
-def opened(host: str, port: int) -> list[socket.socket]:
-    """The sockets that systemd has opened, otherwise those of listen().  CannotListen."""
-    return inherited() or listen(host, port)
+def listen_all(hosts: Iterable[str], port: int) -> list[socket.socket]:
+    """The sockets of all *hosts*; 0 is one port for all of them.  CannotListen."""
+    sockets: list[socket.socket] = []
+    try:
+        for host in hosts:
+            sockets += listen(host, port)
+            port = port or port_of(sockets)
+    except CannotListen:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def port_of(sockets: Iterable[socket.socket]) -> int:
+    """The first that there is; 0 if all are unix sockets."""
+    return next((sock.getsockname()[1] for sock in sockets if sock.family != socket.AF_UNIX), 0)
+
+
+def is_unix(host: str) -> bool:
+    return host.startswith(UNIX)
+
+
+def opened(hosts: Iterable[str], port: int) -> list[socket.socket]:
+    """The sockets that systemd has opened, otherwise those of listen_all().  CannotListen."""
+    return inherited() or listen_all(hosts, port)
 
 
 def activated() -> bool:

@@ -104,7 +104,7 @@ class TLSChannel(Channel):
         # Nothing else is locked while this is held.
         self._lock = threading.Lock()
         encrypted = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        super().__init__(server, encrypted, addr, adj, map=map)
+        super().__init__(server, encrypted, addr, adj, map)
         self.sendbuf_len = AT_ONCE
 
     def _receive(self) -> bytes:
