@@ -1,12 +1,10 @@
 """What holds for every door: who comes in, under which name, and what strangers are told."""
 
-import base64
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
 
 import pytest
-from wire import Client, running
+from logins import basic, served, who
 
 from pycarddav.auth import DoorClosed, DoorUnusable, Identity, LoginFailed, accounts, passwords
 from pycarddav.auth.basic import BASIC
@@ -21,34 +19,6 @@ from pycarddav.dav.xml import DECLARATIONS, parse
 from pycarddav.model import Principal
 from pycarddav.protocol.messages import Request
 from pycarddav.serve import site
-
-ME = f"<D:propfind {DECLARATIONS}><D:prop><D:current-user-principal/></D:prop></D:propfind>"
-
-
-def basic(credentials):
-    raw = credentials if isinstance(credentials, bytes) else credentials.encode()
-    return "Basic " + base64.b64encode(raw).decode()
-
-
-@contextmanager
-def served(config):
-    """A connection to a server with this configuration."""
-    with (
-        site.listening(config) as bound,
-        site.serving(config, bound) as server,
-        running(server),
-        Client(server.address) as client,
-    ):
-        yield client
-
-
-def who(client, *lines):
-    """Whom the server takes the sender of these header lines for; the status if it is nobody."""
-    head = "".join(f"\r\n{line}" for line in ("PROPFIND / HTTP/1.1", "Depth: 0", *lines))
-    status, _, body = client.ask(head.removeprefix("\r\n"), ME.encode())
-    if status != 207:
-        return status
-    return parse(body).findtext(f".//{DAV.current_user_principal}/{DAV.href}").split("/")[2]
 
 
 @pytest.fixture

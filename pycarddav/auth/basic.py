@@ -21,7 +21,7 @@ def read(encoded: str, request: Request) -> Login:
     user, colon, password = b64decode(encoded.strip(), validate=True).decode().partition(":")
     if not colon or any(unicodedata.category(char) == "Cc" for char in user + password):
         raise ValueError("no colon, or a control character")
-    if len(user.encode()) > MAX_NAME:
+    if not 0 < len(user.encode()) <= MAX_NAME:
         raise ValueError("nobody has such a name")
     return Login(normal(user), normal(password), request)
 

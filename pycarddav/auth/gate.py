@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from threading import Lock
 
@@ -32,7 +33,7 @@ CLOSED_FOR = 5.0  # and that its door was closed
 class Outcome:
     """What became of a login: a principal, or why not; true *until* or a new generation."""
 
-    result: Principal | LoginFailed | DoorClosed
+    result: Principal | Callable[[], LoginFailed | DoorClosed]
     generation: Hashable
     until: float
 
@@ -98,11 +99,9 @@ class Entrance:
             return None
         if outcome.generation != self._generation():
             return None
-        if isinstance(outcome.result, LoginFailed):
-            raise LoginFailed(outcome.result.reason)
-        if isinstance(outcome.result, DoorClosed):
-            raise DoorClosed(str(outcome.result))
-        return outcome.result
+        if isinstance(outcome.result, Principal):
+            return outcome.result
+        raise outcome.result()
 
     def _login(self, request: Request, offered: str, digest: bytes) -> Principal:
         try:
@@ -168,10 +167,11 @@ class Entrance:
                 self._throttle.failed(_whom(login, digest), login.request.remote)
             if not closed:  # or a directory's failure would have fail2ban ban its users
                 _failed(login.request, login.user, reason)
-        error = closed[0] if closed else LoginFailed(reason)
+        # Made anew each time: an exception keeps alive whatever there was where it was raised.
+        error = partial(DoorClosed, str(closed[0])) if closed else partial(LoginFailed, reason)
         until = self._clock() + (CLOSED_FOR if closed else WRONG_FOR)
         self._wrong.put(digest, Outcome(error, generation, until))
-        return error
+        return error()
 
 
 def _first(

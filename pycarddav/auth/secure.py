@@ -25,6 +25,14 @@ def over_tls(authenticate: Authenticator) -> Authenticator:
     return check
 
 
+def is_this_machine(host: str) -> bool:
+    """Whether what is sent to *host* stays here."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def is_local(address: str) -> bool:
     """Whether nobody outside can listen: loopback, a private network, a VPN, a unix socket."""
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from ..auth import DoorName
+from ..auth.ldap import Directory
 from ..auth.passwords import WEAK
 from ..protocol.context import Limits
 from ..store.filesystem import Retention
@@ -29,7 +30,10 @@ from .values import (
     processes,
     size,
     some_of,
+    text,
     token,
+    url,
+    yes_or_no,
 )
 
 
@@ -144,9 +148,9 @@ class Auth:
     type: tuple[DoorName, ...] = default(
         "htpasswd",
         some_of(*get_args(DoorName)),
-        "Where users are known, in the order to ask, separated by commas: htpasswd, and"
-        " remote_user, which has a section of its own. App passwords of `pycarddav token`"
-        " count always.",
+        "Where users are known, in the order to ask, separated by commas: htpasswd, ldap,"
+        " remote_user. Each but the first has a section of its own. App passwords"
+        " (`pycarddav token`) count always.",
     )
     htpasswd: Path = default(
         ".htpasswd",
@@ -166,6 +170,48 @@ class Auth:
         one_of("local", "always"),
         "From where passwords are taken without TLS: local is this machine, private networks and"
         " VPNs; always is the internet as well, where everybody on the way can read them.",
+    )
+
+
+@dataclass(frozen=True)
+class Ldap(Directory):
+    """With [auth] type = ldap: users log in to a directory."""
+
+    url: str = default(
+        "",
+        url("ldap", "ldaps", "ldapi"),
+        "Where it is: ldaps://HOST, ldap://HOST, or ldapi://%2Frun%2Fslapd%2Fldapi, a unix socket.",
+    )
+    start_tls: bool = default(
+        "yes",
+        yes_or_no,
+        "Whether an ldap:// connection is encrypted before anything else. It can be no on this"
+        " machine only.",
+    )
+    ca: Path | None = default(
+        "", file, "Certificates that are trusted to be the directory's, in place of the system's."
+    )
+    user_dn: str = default(
+        "",
+        text,
+        "The entry of a user, with {user} in it, such as uid={user},ou=people,dc=example,dc=org."
+        " Without it, the entry is searched for.",
+    )
+    bind_dn: str = default("", text, "As whom to search; nobody in particular if it is empty.")
+    password: str = default("", text, "The password of bind_dn.", secret=True)
+    base: str = default(
+        "", text, "Below which entry to search, such as ou=people,dc=example,dc=org."
+    )
+    filter: str = default(
+        "(uid={user})",
+        text,
+        "Which entry is {user}'s, and may log in: (&(uid={user})(memberOf=cn=cards,dc=example)).",
+    )
+    name: str = default(
+        "uid",
+        text,
+        "The attribute that says what a user is called here, however they typed it. Users must not"
+        " be able to change it.",
     )
 
 
@@ -218,6 +264,7 @@ class Config:
     server: Server = field(default_factory=Server)
     storage: Storage = field(default_factory=Storage)
     auth: Auth = field(default_factory=Auth)
+    ldap: Ldap = field(default_factory=Ldap)
     remote_user: RemoteUser = field(default_factory=RemoteUser)
     rights: Rights = field(default_factory=Rights)
     log: Log = field(default_factory=Log)

@@ -8,6 +8,7 @@ from dataclasses import field
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 T = TypeVar("T")
 Word = TypeVar("Word", bound=str)
@@ -52,6 +53,24 @@ def hosts(written: str) -> tuple[str, ...]:
     if not found:
         raise ValueError("names no address")
     return found
+
+
+def yes_or_no(written: str) -> bool:
+    if written not in ("yes", "no"):
+        raise ValueError("is neither yes nor no")
+    return written == "yes"
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    """A URL of one of these schemes, or none."""
+
+    def read(written: str) -> str:
+        parts = urlsplit(written)
+        if written and not (parts.scheme in schemes and parts.netloc):
+            raise ValueError(f"is not a URL that begins with {' or '.join(schemes)}")
+        return written
+
+    return read
 
 
 def one_of(*words: Word) -> Callable[[str], Word]:
