@@ -247,13 +247,14 @@ ASTRAY = {
     f"{BOOK}deeper/ada.vcf": "is not in",
     "https://thief.example/ada.vcf": "another server",
     "http://[": "no URL",
+    f"{BOOK}b b.vcf": "there are two cards of this name",
     f"{BOOK}%ff.vcf": "is not UTF-8",
 }
 
 
 @pytest.mark.parametrize(("href", "why"), ASTRAY.items(), ids=ASTRAY)
 def test_an_href_leads_nowhere_else(migrate, old, here, href, why):
-    old.cards = {href: ADA, f"{BOOK}b%20b.vcf": BOB}
+    old.cards = {f"{BOOK}b%20b.vcf": BOB, href: ADA}
     code, said, _ = migrate()
     assert (code, counts(said)) == (5, {"added": 1, "refused": 1})
     assert why in whys(said)[href]

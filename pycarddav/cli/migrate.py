@@ -1,7 +1,7 @@
 """``pycarddav migrate``: the address books of another server, with the same hrefs and UIDs."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,18 +17,34 @@ from ..store.filesystem import FilesystemStore
 from ..transfer.migrate import Migration, Plan
 from ..transfer.report import Fate, Report
 from ..transfer.servers import Source, SourceUnreadable
+from ..transfer.servers.baikal import BaikalSource
 from ..transfer.servers.carddav import CardDavSource
+from ..transfer.servers.radicale import RadicaleSource
+from ..transfer.servers.xandikos import XandikosSource
 from . import console, moments, passwords, references, storage
 from .console import Exit, Failure
 from .failures import failures
 from .options import add_options, loaded, utf8
+
+STORAGES: dict[str, Callable[[Path, str], Source]] = {
+    "radicale": RadicaleSource,
+    "xandikos": XandikosSource,
+    "baikal": BaikalSource,
+}
 
 _HERE = {"localhost", "127.0.0.1", "::1"}
 _AGAIN = "what was done stays; the same command goes on where this ended"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("url", metavar="URL", type=utf8, help="of the other server")
+    parser.add_argument(
+        "source",
+        metavar="URL",
+        nargs="+",
+        type=utf8,
+        help="of the other server; or, straight from its storage: radicale FOLDER, xandikos FOLDER,"
+        " baikal FILE",
+    )
     parser.add_argument("--to", metavar="USER", type=utf8, required=True, help="whose they will be")
     parser.add_argument(
         "--user", metavar="NAME", type=utf8, help="the user there (default: the same as here)"
@@ -61,15 +77,24 @@ def run(args: Namespace) -> int:
 
 @contextmanager
 def _source(args: Namespace) -> Iterator[Source]:
-    url = args.url if "://" in args.url else f"https://{args.url}"
+    user = args.user or args.to
+    match args.source:
+        case [kind, path] if kind in STORAGES:
+            yield STORAGES[kind](Path(path).expanduser().absolute(), user)
+        case [url] if url not in STORAGES:
+            with _client(args, url if "://" in url else f"https://{url}", user) as client:
+                yield CardDavSource(client)
+        case _:
+            kinds = ", ".join(f"{kind} PATH" for kind in STORAGES)
+            raise Failure("where from?", f"a URL, or one of {kinds}", Exit.USAGE)
+
+
+def _client(args: Namespace, url: str, user: str) -> Client:
     host = http.origin(url).host
     if urlsplit(url).scheme == "http" and host not in _HERE:
         console.warn(f"the password goes to {host} unencrypted")
-    user = args.user or args.to
     password = passwords.asked(args, f"Password for {user} at {host}: ")
-    access = Access(user, password, args.ca, args.insecure, frozenset(args.also_host))
-    with Client(url, access) as client:
-        yield CardDavSource(client)
+    return Client(url, Access(user, password, args.ca, args.insecure, frozenset(args.also_host)))
 
 
 @contextmanager
@@ -100,6 +125,8 @@ def _migrate(args: Namespace, found: Loaded, store: FilesystemStore, source: Sou
     plans = list(migration.plans())
     if not plans:
         raise Failure("there are no address books", code=Exit.NOT_FOUND)
+    if isinstance(source, RadicaleSource):
+        _warn_of_others(source, store, args.to)
     started, reports = datetime.now().astimezone(), [Report() for _ in plans]
     try:
         _take_over(migration, plans, reports)
@@ -110,6 +137,15 @@ def _migrate(args: Namespace, found: Loaded, store: FilesystemStore, source: Sou
         if not args.dry_run:
             _say_undo(args, store, plans, reports, started)
     return Exit.PARTIAL if any(report.refused for report in reports) else Exit.OK
+
+
+def _warn_of_others(source: RadicaleSource, store: FilesystemStore, owner: str) -> None:
+    """Where its folder is used in place, calendars lie among the address books."""
+    for name in source.others():
+        if store.book(owner, name):
+            console.warn(
+                f"{owner}/{name} is no address book: clients see an empty one; move it away"
+            )
 
 
 def _take_over(migration: Migration, plans: list[Plan], reports: list[Report]) -> None:

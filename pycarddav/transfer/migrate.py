@@ -6,9 +6,9 @@ here.
 """
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..dav.errors import Error, Forbidden, InsufficientStorage, QuotaExceeded, Unavailable
 from ..dav.headers import Condition
@@ -69,7 +69,7 @@ class Migration:
             name = _free(_book_name(book.name), taken)
             taken.add(name)
             there = self.store.book(self.owner, name)
-            listed = tuple(self.source.listing(book))
+            listed = tuple(_once(self.source.listing(book)))
             yield Plan(book, there or AddressBook(self.owner, name), there is None, listed)
 
     def run(self, plan: Plan) -> Iterator[Outcome]:
@@ -175,6 +175,15 @@ class _Here:
         if size > self.room:
             raise QuotaExceeded("there is no more room for the contacts of this user: its quota")
         self.room -= size
+
+
+def _once(listed: Iterable[Listed]) -> Iterator[Listed]:
+    """Each name for one card: the first, because one of them must be left out."""
+    names: set[str] = set()
+    for item in listed:
+        twice = not item.problem and item.name in names
+        yield replace(item, problem="there are two cards of this name") if twice else item
+        names.add(item.name)
 
 
 def with_properties(target: AddressBook, book: SourceBook, limits: Limits) -> AddressBook:

@@ -67,12 +67,8 @@ class CardDavSource:
             raise Garbled(
                 f"PROPFIND {place}: this is no address book, though it was one a moment ago"
             )
-        listed: dict[str, Listed] = {}
-        for response in found.responses:
-            item = self._listed(response, place)
-            if item and listed.setdefault(item.name, item) is not item:
-                listed[item.href] = Listed(item.href, item.href, problem="it is listed twice")
-        return list(listed.values())
+        listed = (self._listed(response, place) for response in found.responses)
+        return [item for item in listed if item]
 
     def _listed(self, response: Response, place: str) -> Listed | None:
         """A card of the book at *place*; None for what is a collection."""
