@@ -15,7 +15,7 @@ from pycarddav.protocol.registry import method, prop, report
 PACKAGE = Path(app.__file__).parent.parent
 LAYERS = [
     "dav", "client", "vcard", "model", "store", "protocol", "transfer", "auth", "web",
-    "config", "serve", "cli", "__main__",
+    "config", "serve", "doctor", "cli", "__main__",
 ]  # fmt: skip
 PROTOCOL = [
     "registry", "messages", "indexes", "cache", "compression", "context", "urls", "access", "locks",

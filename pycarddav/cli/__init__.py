@@ -23,6 +23,7 @@ COMMANDS = {
     "verify": "check the storage",
     "backup": "copy the storage while it is in use",
     "tls": "make a certificate for the local network",
+    "doctor": "visit a server as a phone would, and say what is wrong",
     "dns": "print what a zone says to clients that know a domain only",
     "proxy": "print the configuration of a proxy in front of the server",
     "health": "ask the running server whether it is well",

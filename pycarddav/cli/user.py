@@ -1,8 +1,6 @@
 """``pycarddav user``: who may log in."""
 
-import getpass
-import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from ..auth import accounts
@@ -10,8 +8,8 @@ from ..auth.names import check_name
 from ..config import Loaded
 from ..serve import site
 from ..store import Store
-from . import console, first_run, storage
-from .console import Exit, Failure
+from . import console, first_run, passwords, storage
+from .console import Exit
 from .failures import failures
 from .options import add_options, loaded, utf8
 
@@ -25,9 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     for action in (add, passwd, remove):
         action.add_argument("user", metavar="USER", type=utf8)
     for action in (add, passwd):
-        action.add_argument(
-            "--password-stdin", action="store_true", help="read the password from standard input"
-        )
+        passwords.add_argument(action)
     add.add_argument("--init", action="store_true", help=storage.INIT)
     listing.add_argument("--json", action="store_true", help="as one JSON object")
     for action in (add, passwd, remove, listing):
@@ -48,7 +44,7 @@ def add(args: Namespace, found: Loaded) -> None:
         console.warn(f"[auth] type has no htpasswd: nobody logs in by {htpasswd}")
     new = storage.is_new(found, init=args.init)
     storage.check_access(folder)
-    password = _new_password(args)
+    password = passwords.chosen(args, f"Password for {args.user}: ")
     if new:
         storage.begin(folder)
     accounts.add_user(htpasswd, args.user, password)
@@ -61,7 +57,7 @@ def passwd(args: Namespace, found: Loaded) -> None:
     htpasswd = found.config.auth.htpasswd
     if args.user not in accounts.users(htpasswd):
         raise accounts.UserNotFound(args.user)
-    password = _new_password(args)
+    password = passwords.chosen(args, f"Password for {args.user}: ")
     first = first_run.waiting(htpasswd, args.user)
     accounts.set_password(htpasswd, args.user, password)
     if first:
@@ -115,25 +111,3 @@ def _may(user: dict[str, Any]) -> str:
     if not user["login"]:
         return "not log in"
     return "everything" if user["admin"] else "log in"
-
-
-def _new_password(args: Namespace) -> str:
-    """A password from standard input, or typed twice; never from the command line."""
-    if args.password_stdin:
-        password = _first_line()
-    elif not sys.stdin.isatty():
-        raise Failure(
-            "a password is typed on a terminal, and this is none", "--password-stdin", Exit.USAGE
-        )
-    else:
-        password = getpass.getpass(f"Password for {args.user}: ")
-        if getpass.getpass("Once more: ") != password:
-            raise Failure("the passwords are not the same", code=Exit.USAGE)
-    return password
-
-
-def _first_line() -> str:
-    try:
-        return utf8(sys.stdin.readline().rstrip("\r\n"))
-    except (UnicodeDecodeError, ArgumentTypeError):
-        raise Failure("the password is not UTF-8", code=Exit.USAGE) from None
