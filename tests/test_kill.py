@@ -1,8 +1,11 @@
 """Servers that are killed in the middle of everything, again and again, lose nothing."""
 
+import itertools
 import json
 import multiprocessing
+import os
 import random
+import signal
 import time
 
 import pytest
@@ -89,13 +92,46 @@ def survivors(store, cards, open_ends):
     assert found.keys() <= mine | {f"{book}/{name}" for book in BOOKS for name in SHARED}
     found = {place: found.get(place) for place in mine}
     for effect in open_ends:
-        # A MOVE to another book may have been killed when the card was in both.
-        for step in effect, {place: card for place, card in effect.items() if card}:
-            if all(found[place] == step[place] for place in step):
-                cards |= step
-                break
+        if all(found[place] == effect[place] for place in effect):
+            cards |= effect
     assert found == dict.fromkeys(mine) | cards
     return found
+
+
+NEW, OLD = (storm.content("ada", text) for text in ("new", "old"))
+
+
+@pytest.mark.parametrize("there", [None, OLD, NEW], ids=["free", "taken", "one file"])
+def test_a_card_that_moves_is_in_one_of_the_books_whoever_is_killed(tmp_path, there):
+    """Killed before each thing that is asked of the operating system, and at last not at all."""
+    from_, to = (tmp_path / "alice" / book / "ada.vcf" for book in BOOKS)
+    before, after = {from_: NEW, to: there}, {from_: None, to: NEW}
+    outcomes = []
+    for at in itertools.count():
+        store = FilesystemStore(tmp_path)
+        for book in BOOKS:
+            store.save_book(AddressBook("alice", book))
+        from_.write_bytes(NEW)
+        to.unlink(missing_ok=True)
+        if there:
+            os.link(from_, to) if there is NEW else to.write_bytes(there)
+        clients = [Client(store, book) for book in BOOKS]
+        for client in clients:
+            client.sync()
+        process = PROCESSES.Process(target=storm.killed_move, args=(tmp_path, "ada.vcf", at))
+        process.start()
+        process.join(60)
+        for client in clients:
+            assert_told_the_truth(
+                FilesystemStore(tmp_path), client.book, client.token, client.cards
+            )
+        now = {path: path.read_bytes() if path.exists() else None for path in (from_, to)}
+        assert now in (before, after)
+        outcomes.append(now)
+        if process.exitcode == 0:
+            break
+        assert process.exitcode == -signal.SIGKILL
+    assert [outcomes[0], outcomes[-2], outcomes[-1]] == [before, after, after]
 
 
 def assert_told_the_truth(store, book, token, cards):

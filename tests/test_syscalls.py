@@ -47,7 +47,7 @@ def strace():
 @pytest.mark.parametrize(
     ("name", "placed"),
     [
-        ("new.vcf", ["link to its name"]),
+        ("new.vcf", ["rename to its name"]),
         ("old.vcf", ["link to history", "rename to its name"]),
     ],
 )
@@ -91,5 +91,5 @@ def named(line):
     what = next((text for pattern, text in WHAT.items() if re.search(pattern, call[2])), None)
     if what in ("lock", "unlock", "open temporary"):
         return what
-    kind = call[1].removesuffix("at").removesuffix("at2")
+    kind = re.sub("at2?$", "", call[1])
     return None if kind == "open" else f"{kind} {what or call[2]}"

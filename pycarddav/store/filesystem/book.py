@@ -249,7 +249,7 @@ class Book:
         try:
             if member.exists(path) and (old or self.folder.has(name)):
                 self.history.keep(path, self._version(name, old))
-                os.rename(source, path)
+                files.rename_over(source, path)
             else:
                 files.rename_new(source, path)
         except FileExistsError as error:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 
 from ...dav.errors import Error, InsufficientStorage, Unavailable
+from . import libc
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _TEMPORARY = ".tmp-"
@@ -106,15 +107,38 @@ class Temporary:
 def rename_new(source: str, path: str) -> None:
     """Rename a file.  FileExistsError when something is at *path*, whoever put it there."""
     try:
+        libc.rename_new(source, path)
+    except NotImplementedError:  # NFS, FUSE: whoever is killed here leaves both names
+        _link_new(source, path)
+
+
+def _link_new(source: str, path: str) -> None:
+    try:
         os.link(source, path)
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links: FAT, some network shares
+    except OSError:  # a file system without hard links: some network shares
         if os.path.lexists(path):
             raise FileExistsError(path) from None
         os.rename(source, path)
     else:
         os.unlink(source)
+
+
+def rename_over(source: str, path: str) -> None:
+    """Rename a file in the place of what is at *path*."""
+    if _are_one(source, path):
+        os.unlink(source)  # rename(2) does nothing, and leaves both names
+    else:
+        os.rename(source, path)
+
+
+def _are_one(path: str, other: str) -> bool:
+    """Whether two paths are names of one file."""
+    try:
+        return os.path.samestat(os.lstat(path), os.lstat(other))
+    except FileNotFoundError:
+        return False
 
 
 def is_temporary(file: str) -> bool:

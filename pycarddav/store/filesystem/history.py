@@ -43,11 +43,7 @@ class History:
     def take(self, path: str, etag: str) -> None:
         """Keep what is in this file, and remove it."""
         files.make_folders(self.folder)
-        kept = self.path(etag)
-        if os.path.exists(kept) and os.path.samefile(path, kept):
-            os.unlink(path)  # rename(2) leaves both when they are one file, as after a MOVE
-        else:
-            os.rename(path, kept)
+        files.rename_over(path, self.path(etag))
 
     def copy(self, path: str, etag: str) -> None:
         """Keep a copy of what is in this file, if it still is that version."""

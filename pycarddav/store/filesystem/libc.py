@@ -1,11 +1,15 @@
-"""What the kernel knows and Python does not ask: birth times, kinds of file systems, inotify."""
+"""What the kernel can do and Python does not ask: birth times, kinds of file systems, inotify,
+a rename that replaces nothing.
+"""
 
 import ctypes
+import errno
 import os
 import struct
 from functools import cache
 
 _AT_FDCWD, _AT_SYMLINK_NOFOLLOW, _STATX_BTIME = -100, 0x100, 0x800
+_RENAME_NOREPLACE = 1
 
 # <linux/magic.h>: where others can write behind this kernel's back
 _REMOTE = {
@@ -45,6 +49,17 @@ def is_remote(path: str) -> bool:
     buffer = ctypes.create_string_buffer(512)  # struct statfs; a long f_type comes first
     _call("statfs", os.fsencode(path), buffer)
     return ctypes.c_ulong.from_buffer(buffer).value & 0xFFFFFFFF in _REMOTE
+
+
+def rename_new(source: str, path: str) -> None:
+    """Rename a file.  FileExistsError; NotImplementedError where this cannot be done at once."""
+    names = _AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(path)
+    try:
+        _call("renameat2", *names, _RENAME_NOREPLACE)
+    except OSError as error:
+        if error.errno in (None, errno.EINVAL, errno.ENOSYS):  # of this C library, file system...
+            raise NotImplementedError from error
+        raise
 
 
 def inotify_init() -> int:
