@@ -52,6 +52,24 @@ def test_a_book_whose_folder_is_empty_and_another_is_on_hold(synced, after, tmp_
     assert_on_hold(synced)
 
 
+def test_a_storage_that_is_replaced_while_it_is_asked_has_its_cards(synced, tmp_path):
+    """Whoever asked for the book before, and asks for its cards after, must not find none."""
+    book, before = synced.book, set(synced.cards)
+    shutil.copytree(synced.storage, tmp_path / "copy")
+    for ask in (
+        lambda: {it.name for it in synced.store.entries(book)},
+        lambda: {it.name for it in synced.store.cards(book)},
+        lambda: {*synced.store.changes(book, None).changed},
+        lambda: synced.store.put(book, "ada.vcf", card("ada.vcf", "new"), "ada.vcf", ANYTHING, ME),
+    ):
+        synced.storage.rename(tmp_path / "away")
+        shutil.copytree(tmp_path / "copy", synced.storage)
+        shutil.rmtree(tmp_path / "away")
+        if isinstance(found := ask(), set):
+            assert found == before
+    assert synced.sync() == ({"ada.vcf"}, set())
+
+
 def test_the_cards_of_a_folder_can_all_be_deleted(synced, after):
     for path in synced.folder.glob("*.vcf"):
         path.unlink()

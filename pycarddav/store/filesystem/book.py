@@ -59,6 +59,8 @@ class Book:
 
     def trusted(self) -> Snapshot:
         """What fresh() has found.  Unavailable where that was not the folder as it is."""
+        if not self.mirror.recalled:  # it was opened anew since the request began
+            self.fresh()
         if self._trouble:
             raise self._trouble
         return self.mirror.snapshot

@@ -41,13 +41,13 @@ class Mirror:
         self.index = os.path.join(state, "index")
         self._unsaved = 0  # members that the index does not know
         self._watch = watches.of(folder.path)
-        self._recalled = self._seen = False
+        self.recalled = self._seen = False  # before that, the snapshot means nothing
 
     def fresh(self) -> Snapshot:
         """What is in the folder now.  NotFound; Unavailable, and the last snapshot stays."""
         with files.trouble(self.folder.path):
-            if not self._recalled:
-                with self.lock.within(_PATIENCE):
+            if not self.recalled:
+                with self.lock.within(_PATIENCE, looking=True):
                     self._recall()
             if self._is_another_folder():
                 self.folder.accept()
@@ -66,14 +66,14 @@ class Mirror:
         except Unavailable:
             if self.journal.is_as_known():
                 raise
-        with self.lock.within(_PATIENCE):  # cards and journal were both replaced: by a restore
-            self._recall()
+        with self.lock.within(_PATIENCE, looking=True):
+            self._recall()  # cards and journal were both replaced: by a restore
         return self.folder.is_another(len(self.snapshot.members))
 
     def _told(self, suspects: set[str]) -> bool:
         """Reconcile; False where that has to wait, and readers are shown what was before."""
         try:
-            with self.lock.within(_PATIENCE):
+            with self.lock.within(_PATIENCE, looking=True):
                 self.reconcile(suspects)
         except (Error, OSError) as error:
             if not self._seen:
@@ -112,7 +112,7 @@ class Mirror:
     def _recall(self) -> None:
         """Begin anew with what the journal says, as far as possible with what was known of it."""
         known = self.journal.open()
-        rows = self.snapshot.members if self._recalled else index.load(self.index)
+        rows = self.snapshot.members if self.recalled else index.load(self.index)
         state = self.journal.state
         if not self.journal.exists:  # of a card whose file is broken now, the index may know
             known = {name: rows[name].etag for name in rows}
@@ -122,7 +122,7 @@ class Mirror:
             row = rows.get(name)
             members[name] = row if row and row.etag == etag else Member(etag)
         self.snapshot = Snapshot.of(members, self.journal.seq, state)
-        self._recalled = True
+        self.recalled = True
 
     def reconcile(self, suspects: Iterable[str]) -> None:
         """Look at these files again, and at what other processes have changed."""
