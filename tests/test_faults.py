@@ -1,19 +1,23 @@
 """Disks that are full, read-only, or refuse: the right status, and the old version stays."""
 
+import errno
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import BOOK, Client, anyone, condition, vcard
+from conftest import BOOK, PREFIXED, Client, anyone, condition, elements, found, vcard
 
-from pycarddav.dav.names import DAV
+from pycarddav.dav import xml
+from pycarddav.dav.names import CARDDAV, DAV
 from pycarddav.model import AddressBook, Home
 from pycarddav.protocol.app import App
-from pycarddav.store.filesystem import FilesystemStore
+from pycarddav.store.filesystem import FilesystemStore, libc
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 OLD, NEW = vcard("ada", "Old"), vcard("ada", "New", "NOTE:" + "x" * PAGE)  # NEW: two pages
@@ -107,7 +111,7 @@ def test_wherever_the_disk_gets_full_the_answer_is_what_happened(full, change, p
 def test_a_disk_that_became_read_only_is_503_and_goes_on_being_read(disk):
     client = started(disk / "storage")
     _, token = client.sync()
-    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    read_only(disk)
     for method in "PUT", "DELETE", "MOVE":
         body = NEW if method == "PUT" else b""
         refused = client(method, BOOK + "ada.vcf", body, destination=BOOK + "eve.vcf")
@@ -116,6 +120,37 @@ def test_a_disk_that_became_read_only_is_503_and_goes_on_being_read(disk):
     assert client.sync(token)[0] == {}
     subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
     assert client.put("ada.vcf", NEW).status == 204
+
+
+def read_only(disk):
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "new"])
+def test_a_server_that_starts_on_a_read_only_disk_can_read(disk, known):
+    storage = disk / "storage"
+    _, token = started(storage).sync()
+    if not known:
+        shutil.rmtree(storage / ".pycarddav/alice")
+    read_only(disk)
+    client = Client(App(FilesystemStore(storage), anyone))
+    assert content(client) == OLD
+    assert list(client.sync("")[0]) == [BOOK + "ada.vcf"]
+    assert not known or client.sync(token) == ({}, token)
+    for method, path in [
+        ("PUT", BOOK + "ada.vcf"),
+        ("PUT", BOOK + "eve.vcf"),
+        ("DELETE", BOOK + "ada.vcf"),
+        ("MOVE", BOOK + "ada.vcf"),
+        ("COPY", BOOK + "ada.vcf"),
+        ("DELETE", BOOK),
+        ("MKCOL", "/alice/new/"),
+    ]:
+        body = NEW if method == "PUT" else b""
+        refused = client(method, path, body, destination=BOOK + "eve.vcf")
+        assert (method, refused.status) == (method, 503)
+    assert client.set(BOOK, xml.E(DAV.displayname, "New")).status in (207, 503)
+    assert content(client) == OLD
 
 
 # A process that is not allowed
@@ -195,3 +230,135 @@ def test_a_folder_that_may_not_be_read_is_503_and_deletes_nothing(tmp_path):
     seen = Client(App(FilesystemStore(tmp_path), anyone))
     assert seen.sync(token)[0] == {}
     assert content(seen) == OLD
+
+
+# A disk that fails at any moment
+
+CHANGING = ("open", "mkdir", "write", "fsync", "link", "rename", "unlink", "ftruncate", "truncate")
+READING = ("open", "read", "fstat", "stat", "lstat", "scandir", "listdir")
+
+
+_open = os.open
+
+
+class Disk:
+    """Fails once: at the call of the operating system that has this number."""
+
+    def __init__(self, monkeypatch, calls, error):
+        self._error, self._left = error, -1
+        self.failed = False
+        for name in calls:
+            monkeypatch.setattr(os, name, self._around(getattr(os, name)))
+        monkeypatch.setattr(libc, "_call", self._around(libc._call))
+
+    def _around(self, call):
+        def called(*args, **kwargs):
+            if self._error == errno.EDQUOT and call is _open and not args[1] & os.O_CREAT:
+                return call(*args, **kwargs)  # there is always room for reading
+            self._left -= 1
+            if self._left == -1:
+                self.failed = True
+                raise OSError(self._error, os.strerror(self._error))
+            return call(*args, **kwargs)
+
+        return called
+
+    @contextmanager
+    def failing(self, number):
+        self._left, self.failed = number, False
+        yield
+        self._left = -1
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """A storage with two cards, and the token of a client that has them."""
+    storage = tmp_path_factory.mktemp("two")
+    client = started(storage)
+    client.put("bob.vcf", BOB)
+    return storage, client.sync()[1]
+
+
+BOB, EVE = vcard("bob", "Bob"), vcard("eve", "Eve")
+BEFORE = {"ada.vcf": OLD, "bob.vcf": BOB}
+CHANGES = {
+    "PUT": ("ada.vcf", NEW, {"ada.vcf": NEW, "bob.vcf": BOB}),
+    "PUT of a new card": ("eve.vcf", EVE, {**BEFORE, "eve.vcf": EVE}),
+    "DELETE": ("ada.vcf", b"", {"bob.vcf": BOB}),
+    "MOVE": ("ada.vcf", b"", {"bob.vcf": BOB, "eve.vcf": OLD}),
+}
+
+
+@pytest.mark.parametrize(("error", "status"), [(errno.EIO, 503), (errno.EDQUOT, 507)])
+@pytest.mark.parametrize("change", CHANGES)
+def test_wherever_a_change_fails_the_answer_says_so_and_nothing_is_lost(
+    tmp_path, monkeypatch, two, change, error, status
+):
+    original, token = two
+    name, body, after = CHANGES[change]
+    disk = Disk(monkeypatch, CHANGING, error)
+    for number in itertools.count():
+        storage = shutil.copytree(original, tmp_path / str(number))
+        client = Client(App(FilesystemStore(storage), anyone))
+        client.sync()
+        with disk.failing(number):
+            answer = client(change.split()[0], BOOK + name, body, destination=BOOK + "eve.vcf")
+        if not disk.failed:
+            break
+        assert answer.status in (201, 204, status)
+        if answer.status == 507:
+            assert condition(answer) == DAV.sufficient_disk_space
+        for seen in client, Client(App(FilesystemStore(storage), anyone)):
+            now = contents(seen)
+            assert now in ([after] if answer.status != status else [BEFORE, after])
+            changed, _ = seen.sync(token)
+            assert {path.removeprefix(BOOK) for path in changed} == {
+                name for name, _ in BEFORE.items() ^ now.items()
+            }
+    assert number > 10
+
+
+def contents(client):
+    listed = client.propfind(BOOK, DAV.getetag, depth="1").keys() - {BOOK}
+    return {path.removeprefix(BOOK): client("GET", path).body for path in listed}
+
+
+ASKED = f"<D:prop>{elements([DAV.getetag, CARDDAV.address_data])}</D:prop>"
+HREFS = "".join(f"<D:href>{BOOK}{name}</D:href>" for name in BEFORE)
+SINCE = "<D:sync-token/><D:sync-level>1</D:sync-level>"
+READS = {
+    "GET": ("GET", BOOK + "ada.vcf", ""),
+    "PROPFIND": ("PROPFIND", BOOK, f"<D:propfind {PREFIXED}>{ASKED}</D:propfind>"),
+    "sync": ("REPORT", BOOK, f"<D:sync-collection {PREFIXED}>{SINCE}{ASKED}</D:sync-collection>"),
+    "multiget": (
+        "REPORT",
+        BOOK,
+        f"<C:addressbook-multiget {PREFIXED}>{ASKED}{HREFS}</C:addressbook-multiget>",
+    ),
+    "query": ("REPORT", BOOK, f"<C:addressbook-query {PREFIXED}>{ASKED}</C:addressbook-query>"),
+}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("read", READS)
+def test_wherever_a_read_fails_nothing_seems_to_be_gone(monkeypatch, two, read, restarted):
+    storage, token = two
+    disk = Disk(monkeypatch, READING, errno.EIO)
+    for number in itertools.count():
+        client = Client(App(FilesystemStore(storage), anyone))
+        if not restarted:
+            client("PROPFIND", BOOK)
+        with disk.failing(number):
+            answer = client(*READS[read], depth="1")
+        good = client(*READS[read], depth="1")
+        assert client.sync(token)[0].keys() <= {BOOK + name for name in BEFORE}
+        if not disk.failed:
+            break
+        print(answer)
+        if answer.status == 207:
+            said, whole = found(answer), found(good)
+            assert said.keys() == whole.keys()
+            assert all(said[href] in (whole[href], 503) for href in said)
+        elif answer.status != 503:
+            assert answer == good
+    assert number > 3

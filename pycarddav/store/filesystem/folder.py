@@ -74,9 +74,12 @@ class Folder:
         """Take what is there for the folder from now on."""
         self._identity = identify(self.path)
         if self._identity:
-            files.make_folders(self._state)
             data = json.dumps(self._identity) + "\n"
-            files.replace(os.path.join(self._state, _MEMORY), data.encode())
+            try:
+                files.make_folders(self._state)
+                files.replace(os.path.join(self._state, _MEMORY), data.encode())
+            except OSError as error:  # it is accepted again after a restart
+                log.warning("%s: %s is not remembered: %s", self.path, self._identity, error)
 
     def _check_replacement(self, now: Identity, cards: int) -> None:
         if self._identity and self._identity.mounted and not now.mounted:

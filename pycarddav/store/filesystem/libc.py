@@ -11,6 +11,9 @@ from functools import cache
 _AT_FDCWD, _AT_SYMLINK_NOFOLLOW, _STATX_BTIME = -100, 0x100, 0x800
 _RENAME_NOREPLACE = 1
 
+# What this C library, kernel, file system, or a container's filter answers for an unknown call
+_MISSING = (None, errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP)
+
 # <linux/magic.h>: where others can write behind this kernel's back
 _REMOTE = {
     0x6969: "nfs",
@@ -33,11 +36,16 @@ def _libc() -> ctypes.CDLL:
 
 
 def birth(path: str) -> int:
-    """When a file was made, in ns; 0 where that is not known.  It tells reused inodes apart."""
+    """When a file was made, in ns; 0 where that is not known.  It tells reused inodes apart.
+
+    OSError.
+    """
     buffer = ctypes.create_string_buffer(256)  # struct statx
     try:
         _call("statx", _AT_FDCWD, os.fsencode(path), _AT_SYMLINK_NOFOLLOW, _STATX_BTIME, buffer)
-    except OSError:
+    except OSError as error:
+        if error.errno not in _MISSING:
+            raise
         return 0
     (mask,) = struct.unpack_from("I", buffer, 0)
     seconds, nanoseconds = struct.unpack_from("qI", buffer, 80)
@@ -57,7 +65,7 @@ def rename_new(source: str, path: str) -> None:
     try:
         _call("renameat2", *names, _RENAME_NOREPLACE)
     except OSError as error:
-        if error.errno in (None, errno.EINVAL, errno.ENOSYS):  # of this C library, file system...
+        if error.errno in _MISSING:
             raise NotImplementedError from error
         raise
 

@@ -1,5 +1,6 @@
 """A lock of a book or a home: one writer at a time, among threads and among processes."""
 
+import errno
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,12 +29,15 @@ class Lock:
         self._processes: FileLock | None = None
 
     @contextmanager
-    def within(self, patience: float = _PATIENCE) -> Iterator[None]:
-        """Hold the lock; Unavailable when it cannot be had within *patience* seconds."""
+    def within(self, patience: float = _PATIENCE, looking: bool = False) -> Iterator[None]:
+        """Hold the lock; Unavailable when it cannot be had within *patience* seconds.
+
+        Who is only *looking* needs none on a read-only disk, where nobody changes anything.
+        """
         if not self._threads.acquire(timeout=patience):
             raise Unavailable(f"{self._path} is held for too long")
         try:
-            processes = self._acquired(patience)
+            processes = self._acquired(patience, looking)
             try:
                 yield
             finally:
@@ -41,7 +45,7 @@ class Lock:
         finally:
             self._threads.release()
 
-    def _acquired(self, patience: float) -> "FileLock":
+    def _acquired(self, patience: float, looking: bool) -> "FileLock":
         from filelock import FileLock, Timeout  # 50 ms and 10 MB that a reader never needs
 
         if self._processes is None:
@@ -49,9 +53,12 @@ class Lock:
                 self._path, mode=0o600, poll_interval=0.01, fallback_to_soft=False
             )
         with files.trouble(self._path):
-            files.make_folders(dirname(self._path))
             try:
+                files.make_folders(dirname(self._path))
                 self._processes.acquire(timeout=patience)
             except Timeout as error:
                 raise Unavailable(f"{self._path} is held by another process") from error
+            except OSError as error:
+                if not looking or error.errno != errno.EROFS:
+                    raise
         return self._processes
