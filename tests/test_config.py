@@ -249,7 +249,7 @@ def test_what_lies_in_config_d_comes_after_the_file_in_the_order_of_the_names(ho
         (folder / name).write_text(f"[server]\nport = {port}\n")
     found = load(str(file))
     assert found.files == (file, folder / "10.ini", folder / "20.ini")
-    assert (found.config.server.port, found.config.server.host) == (3, "::1")
+    assert (found.config.server.port, found.config.server.host) == (3, ("::1",))
     assert found.given[PORT].origin == f"{folder}/20.ini:2"
 
 
