@@ -20,6 +20,7 @@ from pycarddav.protocol.app import App
 from pycarddav.store import etag
 from pycarddav.store.filesystem import FilesystemStore
 from pycarddav.transfer.servers.carddav import octets
+from pycarddav.vcard import content
 from pycarddav.vcard.convert import repaired
 
 HOME, BOOK = "/dav/alice/", "/dav/alice/friends/"
@@ -373,11 +374,20 @@ def test_without_room_what_came_before_is_kept(migrate, old, here, monkeypatch):
     assert here() == {"ada.vcf": ADA, "b b.vcf": BOB}
 
 
-def test_a_uid_that_is_here_already_is_reported(migrate, old):
-    old.cards = {f"{BOOK}1.vcf": ADA, f"{BOOK}2.vcf": ADA + b"\r\n"}
+def test_two_cards_with_one_uid_are_both_kept(migrate, old, here):
+    """Xandikos and sabre/dav let that happen; the phone has both of them."""
+    old.cards = {f"{BOOK}1.vcf": ADA, f"{BOOK}2.vcf": vcard("ada", "Ada as well")}
     code, said, _ = migrate()
-    assert (code, counts(said)) == (5, {"added": 1, "refused": 1})
-    assert whys(said) == {f"{BOOK}2.vcf": "the UID is in use by /anna/friends/1.vcf"}
+    assert (code, counts(said)) == (0, {"added": 2, "repaired": 1})
+    assert whys(said) == {
+        f"{BOOK}2.vcf": "its UID is that of /anna/friends/1.vcf as well: it has one of its own"
+    }
+    cards = here()
+    uid = content.parse(cards["2.vcf"]).uid
+    assert cards == {"1.vcf": ADA, "2.vcf": vcard(uid, "Ada as well")}
+    assert counts(migrate()[1]) == {"unchanged": 2}
+    old.cards[f"{BOOK}2.vcf"] = vcard("ada", "Ada again")
+    assert counts(migrate()[1]) == {"updated": 1, "unchanged": 1, "repaired": 1}
 
 
 def test_a_user_who_is_not_here_is_not_made(cli, storage, old):

@@ -1,9 +1,12 @@
 """A card of another server as it can be stored: the same bytes, wherever that can be."""
 
 from typing import NamedTuple
+from uuid import UUID, uuid5
 
 from ..dav.errors import CardTooLarge, Error, InvalidAddressData
-from ..vcard import convert, validate
+from ..vcard import convert, edit, validate
+
+_NAMESPACE = UUID("0b2e7d6a-9f0c-5c5e-8b0b-6a4f2f1d3c9e")
 
 
 class Storable(NamedTuple):
@@ -26,6 +29,14 @@ def storable(data: bytes, largest: int) -> Storable:
     except Error as error:
         return _repaired(data, error)
     return Storable(taken, uid, "" if taken == data else "a byte order mark was taken off")
+
+
+def with_own_uid(card: Storable, name: str, taken_by: str) -> Storable:
+    """The card with a UID of its own: the same one whenever a card of this *name* comes."""
+    uid = str(uuid5(_NAMESPACE, f"{name} {card.uid}"))
+    data = edit.replace(card.data, "UID", uid, ())
+    why = f"its UID is that of {taken_by} as well: it has one of its own"
+    return Storable(data, uid, "; ".join(filter(None, (card.remark, why))))
 
 
 def _repaired(data: bytes, wrong: Error) -> Storable:

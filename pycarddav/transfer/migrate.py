@@ -10,7 +10,14 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from ..dav.errors import Error, Forbidden, InsufficientStorage, QuotaExceeded, Unavailable
+from ..dav.errors import (
+    Error,
+    Forbidden,
+    InsufficientStorage,
+    QuotaExceeded,
+    UidConflict,
+    Unavailable,
+)
 from ..dav.headers import Condition
 from ..dav.names import NAMESPACES
 from ..dav.xml import split
@@ -21,7 +28,7 @@ from ..protocol.methods import proppatch
 from ..protocol.registry import prop
 from ..store import etag
 from ..store.filesystem import FilesystemStore, names
-from .faithful import Storable, storable
+from .faithful import Storable, storable, with_own_uid
 from .memory import Memory, Taken
 from .report import Fate, Outcome
 from .servers import Fetched, Listed, Source, SourceBook
@@ -113,7 +120,7 @@ class Migration:
             return Outcome(item.href, Fate.REFUSED, fetched.problem)
         try:
             card = storable(fetched.data, self.limits.max_resource_size)
-            fate = self._put(target, _name(item), card, here)
+            card, fate = self._put_somehow(target, _name(item), card, here)
         except (InsufficientStorage, Unavailable):
             raise
         except Error as error:
@@ -125,6 +132,16 @@ class Migration:
         renamed = "" if _name(item) == item.name else f"here its name is {_name(item)}"
         remark = "; ".join(filter(None, (card.remark, renamed)))
         return Outcome(item.href, fate, remark, bool(card.remark))
+
+    def _put_somehow(
+        self, target: AddressBook, name: str, card: Storable, here: "_Here"
+    ) -> tuple[Storable, Fate]:
+        """Many servers let two cards have one UID: both are kept (RFC 6352 §5.1 wants two)."""
+        try:
+            return card, self._put(target, name, card, here)
+        except UidConflict as error:
+            other = with_own_uid(card, name, error.path)
+            return other, self._put(target, name, other, here)
 
     def _put(self, target: AddressBook, name: str, card: Storable, here: "_Here") -> Fate:
         new, old = etag(card.data), here.etags.get(name)
