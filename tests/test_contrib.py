@@ -13,6 +13,12 @@ PROXIES = {
     "nginx/pycarddav-subpath.conf": "nginx-path",
     "caddy/Caddyfile": "caddy",
     "caddy/Caddyfile-subpath": "caddy-path",
+    "apache/pycarddav.conf": "apache",
+    "apache/pycarddav-subpath.conf": "apache-path",
+    "haproxy/pycarddav.cfg": "haproxy",
+    "haproxy/pycarddav-subpath.cfg": "haproxy-path",
+    "traefik/pycarddav.yml": "traefik",
+    "traefik/pycarddav-subpath.yml": "traefik-path",
 }
 
 

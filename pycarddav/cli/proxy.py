@@ -17,8 +17,14 @@ from .domain import domain
 from .options import add_options, loaded
 
 FORMS = Path(__file__).with_name("proxies")
-# How each of them writes a unix socket.
-PROXIES = {"nginx": "unix:{}", "caddy": "unix/{}"}
+# How each of them writes where the server is: an address and port, a unix socket.
+PROXIES = {
+    "nginx": ("{}", "unix:{}"),
+    "caddy": ("{}", "unix/{}"),
+    "apache": ("http://{}", "unix:{}|http://localhost"),
+    "haproxy": ("{}", "unix@{}"),
+    "traefik": ("http://{}", ""),
+}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -54,21 +60,24 @@ def snippet(proxy: str, config: Config, domain: str, path: str = "") -> str:
     facts = {
         "domain": domain,
         "path": path,
-        "upstream": upstream(server, PROXIES[proxy]),
+        "upstream": upstream(server, *PROXIES[proxy]),
         "trusted": trusted(server),
         "size": size(server.max_body_size),
+        "octets": str(server.max_body_size),
     }
     form = (FORMS / (f"{proxy}-path" if path else proxy)).read_text()
     return re.sub(r"\{\{(\w+)\}\}", lambda place: facts[place[1]], form)
 
 
-def upstream(server: Server, socket: str) -> str:
-    """Where a proxy on this machine finds the server; *socket* is how it writes a unix socket."""
+def upstream(server: Server, address: str, socket: str) -> str:
+    """Where a proxy on this machine finds the server, in these forms; Failure."""
     first = server.host[0]
     if is_unix(first):
+        if not socket:
+            raise Failure("this proxy cannot use a unix socket", "--host 127.0.0.1", Exit.USAGE)
         return socket.format(first.removeprefix(UNIX))
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(first, first)  # noqa: S104
-    return f"[{host}]:{server.port}" if ":" in host else f"{host}:{server.port}"
+    return address.format(f"[{host}]:{server.port}" if ":" in host else f"{host}:{server.port}")
 
 
 def trusted(server: Server) -> str:

@@ -17,7 +17,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from proxies import PROXIES, behind
+from harness import Server
+from proxies import PROXIES, behind, carries
 
 HERE = pathlib.Path(__file__).parent
 CLIENTS = sorted(path.parent.name for path in HERE.glob("*/run"))
@@ -91,6 +92,9 @@ def session(clients: list[str], proxy: str | None, folder: pathlib.Path) -> Coun
             settings = {"base_path": base, "trusted_proxies": "127.0.0.1"}
             url = stack.enter_context(served(folder, password, **settings))
             url = stack.enter_context(behind(PROXIES[proxy], url, folder))
+            carries(Server(url, USER, password), folder / "log")
+            print("ok     paths, ETags and addresses arrive as they are")
+            counts["ok"] += 1
         else:
             url = stack.enter_context(served(folder, password))
         for client in clients:
@@ -102,5 +106,7 @@ if __name__ == "__main__":
     proxied = sys.argv[1:2] == ["--proxies"]
     named = sys.argv[2:] if proxied else sys.argv[1:]
     if proxied:
-        subprocess.run([HERE / "debian-install", "nginx", "caddy"], check=True)
+        subprocess.run(
+            [HERE / "debian-install", "nginx", "caddy", "apache2", "haproxy"], check=True
+        )
     sys.exit(main(named or CLIENTS, [*PROXIES] if proxied else []))
