@@ -93,8 +93,8 @@ class Home:
 class AddressBook:
     """An address book collection (RFC 6352 §5.2).
 
-    *token* names the state of its cards, *revision* that of their properties; *size* is theirs
-    together, in octets.  *language* is the xml:lang of the description.
+    *token* names the state of its cards, *revision* that of their properties and times;
+    *size* is theirs together, in octets.  *language* is the xml:lang of the description.
     """
 
     owner: str

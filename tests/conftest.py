@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
@@ -14,6 +15,7 @@ from pycarddav.cli import main
 from pycarddav.dav import xml
 from pycarddav.dav.names import CARDDAV, DAV
 from pycarddav.model import AddressBook, Author, Home, Principal
+from pycarddav.protocol import stencil
 from pycarddav.protocol.app import App
 from pycarddav.protocol.cache import Cache
 from pycarddav.protocol.context import Limits
@@ -21,24 +23,27 @@ from pycarddav.protocol.messages import Request, Response
 from pycarddav.store import Store
 from pycarddav.store.filesystem import FilesystemStore
 from pycarddav.store.memory import MemoryStore
+from pycarddav.vcard import skim
 
 
 def pytest_addoption(parser):
     parser.addoption(
         "--without-caches",
         action="store_true",
-        help="remember nothing between requests: every test must pass all the same",
+        help="take no short cut, and remember nothing: every test must pass all the same",
     )
 
 
 def pytest_configure(config):
     if config.getoption("--without-caches"):
         Cache.put = lambda cache, key, value, size: None  # type: ignore[method-assign]
+        skim.uid = lambda data: None
+        stencil.FEW = sys.maxsize
 
 
 @pytest.fixture(scope="session")
 def caches_are_on(request):
-    """For the few tests that are about the caches themselves."""
+    """For the few tests that are about the short cuts themselves."""
     if request.config.getoption("--without-caches"):
         pytest.skip("there are no caches")
 

@@ -19,8 +19,8 @@ LAYERS = [
 ]  # fmt: skip
 PROTOCOL = [
     "registry", "messages", "indexes", "cache", "compression", "context", "urls", "access", "locks",
-    "guards", "quota", "tree", "search", "propfind", "prefer", "prerender", "members", "bodies",
-    "properties", "reports", "methods", "app",
+    "guards", "quota", "tree", "search", "propfind", "prefer", "prerender", "stencil",
+    "members", "bodies", "properties", "reports", "methods", "app",
 ]  # fmt: skip
 PURE = ["dav", "vcard"]
 INPUT_AND_OUTPUT = {"os", "socket", "subprocess", "pathlib", "tempfile", "logging", "waitress"}

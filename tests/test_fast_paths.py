@@ -1,8 +1,10 @@
 """What is remembered changes nothing but the time: both ways answer the same."""
 
+import os
 import zlib
 from dataclasses import fields, replace
 from itertools import product
+from urllib.parse import quote
 
 import pytest
 from conftest import BOOK, PREFIXED, Client, anyone, root, vcard
@@ -11,13 +13,19 @@ from hypothesis import strategies as st
 
 from pycarddav.dav import xml
 from pycarddav.dav.errors import Error
+from pycarddav.dav.headers import http_date
 from pycarddav.dav.names import CALENDARSERVER, CARDDAV, DAV
-from pycarddav.model import AddressBook, BrokenCard
+from pycarddav.model import AddressBook, BrokenCard, Entry, Principal
 from pycarddav.protocol.app import App
 from pycarddav.protocol.bodies import SMALL, parsed
 from pycarddav.protocol.cache import Cache, Caches
 from pycarddav.protocol.compression import LEAST
+from pycarddav.protocol.context import Context, Limits
 from pycarddav.protocol.indexes import BookIndex
+from pycarddav.protocol.members import members, responses
+from pycarddav.protocol.messages import Request
+from pycarddav.protocol.propfind import PropFind
+from pycarddav.protocol.registry import prop
 from pycarddav.store import Store
 from pycarddav.store.memory import MemoryStore
 
@@ -126,6 +134,63 @@ def test_what_is_remembered_is_what_would_be_answered(steps):
             assert expected.status == 207
             for client in [*remembering, remembering[0]]:  # the second time from memory
                 assert replace(client, user=user)(method, BOOK, body, **headers) == expected
+
+
+@pytest.fixture
+def odd(client):
+    """A book of many cards that are not alike."""
+    for number, name in enumerate(["%s", "100%", "a&b<c>", "jürgen", "x" * 60, *"abcdefghijkl"]):
+        client.put(f"{quote(name)}.vcf", vcard(f"{number}", "Ada" * number))
+        if number % 5 == 4:
+            client.set(f"{BOOK}{quote(name)}.vcf", xml.E(DAV.displayname, f"%s {number}"))
+    return client
+
+
+def both_ways(client, wanted):
+    """The responses of all cards of a book, with a stencil and without."""
+    ctx = Context(Request("PROPFIND", BOOK), Principal("alice"), client.app.store, Limits())
+    book = ctx.store.book("alice", "friends")
+    return [
+        list(answer(members(book, wanted, ctx), wanted, ctx))
+        for answer in (responses, responses.__wrapped__)
+    ]
+
+
+@pytest.mark.parametrize("minimal", [False, True])
+@pytest.mark.parametrize("asked", [LISTED, xml.E(DAV.getlastmodified), xml.E("{a:}b"), CARDS])
+def test_a_stencil_gives_what_is_answered_for_each_entry(odd, asked, minimal):
+    body = xml.parse(propfind(f"<D:prop>{asked}</D:prop>").encode())
+    for wanted in (PropFind.parse(body), PropFind(), PropFind(DAV.propname)):
+        quick, thorough = both_ways(odd, replace(wanted, minimal=minimal))
+        assert quick == thorough
+        assert len(quick) == 17
+
+
+@pytest.mark.parametrize("digits", [1, 3])
+def test_what_tells_entries_apart_in_another_way_is_seen(odd, monkeypatch, digits):
+    """A property that somebody adds may be made of anything."""
+    item = prop.find(DAV.getcontenttype, Entry)
+    monkeypatch.setattr(item, "get", lambda entry, ctx: str(entry.size % 10**digits))
+    quick, thorough = both_ways(odd, PropFind(DAV.prop, ((DAV.getcontenttype, None),)))
+    assert quick == thorough
+
+
+def test_a_file_that_was_touched_is_listed_with_its_new_time(server):
+    server.put("ada.vcf")
+    client = Client(App(server.store, anyone))
+    for seconds in (1_000_000_000, 1_100_000_000):
+        os.utime(server.folder / "ada.vcf", (seconds, seconds))
+        listed = client.propfind(BOOK, DAV.getlastmodified, depth="1")[BOOK + "ada.vcf"]
+        assert listed == {DAV.getlastmodified: http_date(seconds)}
+
+
+def test_of_each_listing_only_the_last_state_is_remembered(full, caches_are_on):
+    full("PROPFIND", BOOK, LISTING, depth="1")
+    size = full.app.caches.responses.size
+    for _ in range(3):
+        full.put("0.vcf", vcard("0", "Ada"))
+        full("PROPFIND", BOOK, LISTING, depth="1")
+    assert 0 < full.app.caches.responses.size < 1.1 * size
 
 
 def test_what_changed_while_it_was_read_is_not_remembered():

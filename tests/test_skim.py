@@ -3,6 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pycarddav.dav.errors import Error
 from pycarddav.vcard import content, skim, validate
 
 LINES = [
@@ -41,6 +42,7 @@ LINES = [
     b"\xef\xbb\xbf",
     b"\x85\xe2\x80\xa8:x",
 ]
+PLAIN = b"BEGIN:VCARD\r\nVERSION:4.0\r\nUID;X=y:one\r\nNOTE:a\r\n b\r\nEND:VCARD\r\n"
 ENDS = [b"\r\n", b"\n", b"\r", b""]
 
 
@@ -60,9 +62,23 @@ def test_what_is_skimmed_is_what_validation_finds(data):
         assert validate.validate(data) == uid
 
 
+TYPES = ["text/vcard", "text/vcard; charset=latin-1", "application/vcard+json", "image/png", None]
+
+
+@given(cards(), st.sampled_from(TYPES))
+@example(PLAIN, "application/vcard+json")
+def test_what_is_skimmed_is_accepted_and_refused_as_ever(data, content_type):
+    def said(acceptable):
+        try:
+            return acceptable(data, content_type)
+        except Error as error:
+            return type(error), str(error)
+
+    assert said(skim.skimming(validate.acceptable)) == said(validate.acceptable)
+
+
 def test_a_plain_card_is_skimmed():
-    data = b"BEGIN:VCARD\r\nVERSION:4.0\r\nUID;X=y:one\r\nNOTE:a\r\n b\r\nEND:VCARD\r\n"
-    assert skim.uid(data) == "one"
+    assert skim.uid(PLAIN) == "one"
 
 
 def test_skimming_a_hostile_card_takes_time_in_proportion_to_its_size():

@@ -55,7 +55,7 @@ def budget(size: int) -> Callable[[], Cache[Value]]:
 class Caches:
     """One of each kind.  Whatever is in them can be made again: nothing but the clock notices."""
 
-    responses: Cache[Response] = field(default_factory=budget(24 * MEBIBYTE))
+    responses: Cache[tuple[Hashable, Response]] = field(default_factory=budget(24 * MEBIBYTE))
     indexes: Cache[BookIndex] = field(default_factory=budget(32 * MEBIBYTE))
     cards: Cache[bytes] = field(default_factory=budget(8 * MEBIBYTE))
     kinds: Cache[int] = field(default_factory=budget(1000))  # each is one

@@ -1,6 +1,6 @@
 """The cards of a book: loaded as far as is wanted, and answered for."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from ..dav.errors import CardUnavailable, NotFound
 from ..dav.xml import Fragment
@@ -8,6 +8,7 @@ from ..model import AddressBook, BrokenCard, Card, Entry, Resource
 from .context import Context
 from .prerender import card_by_card
 from .propfind import PropFind
+from .stencil import stencilled
 
 
 def members(
@@ -23,7 +24,15 @@ def answered(
     book: AddressBook, wanted: PropFind, ctx: Context, names: Collection[str] | None = None
 ) -> Iterator[tuple[Entry, Fragment]]:
     """The cards of a book (of *names*, if given), each with its response."""
-    return ((entry, wanted.answer(entry, ctx)) for entry in members(book, wanted, ctx, names))
+    return responses(members(book, wanted, ctx, names), wanted, ctx)
+
+
+@stencilled
+def responses(
+    entries: Iterable[Entry], wanted: PropFind, ctx: Context
+) -> Iterator[tuple[Entry, Fragment]]:
+    """Each entry with its response."""
+    return ((entry, wanted.answer(entry, ctx)) for entry in entries)
 
 
 def load(resource: Resource, wanted: PropFind, ctx: Context) -> Resource:

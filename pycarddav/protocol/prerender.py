@@ -33,18 +33,18 @@ def prerendered(render: Render[P]) -> Render[P]:
     ) -> Response:
         if ctx.locks(book.owner):
             return render(book, wanted, ctx, *args, **kwargs)
-        gzip = ctx.request.takes_gzip
-        key = render, gzip, book, wanted, _asks(ctx), args, tuple(kwargs.items())
-        kept = ctx.caches.responses
-        found = kept.get(key)
-        if found is None:
-            found = render(book, wanted, ctx, *args, **kwargs)
-            if gzip:
-                found = gzipped(found)
-            # Otherwise it tells of what has come since, and is never asked for again.
-            stays = ctx.store.book(book.owner, book.name) == book and not ctx.unread
-            if stays and isinstance(found.body, bytes):
-                kept.put(key, found, len(found.body) + wanted.size)
+        gzip, kept = ctx.request.takes_gzip, ctx.caches.responses
+        key = render, gzip, book.path, wanted, _asks(ctx)
+        state = book, args, tuple(kwargs.items())  # an earlier one is not asked about again
+        if (known := kept.get(key)) and known[0] == state:
+            return known[1]
+        found = render(book, wanted, ctx, *args, **kwargs)
+        if gzip:
+            found = gzipped(found)
+        # Otherwise it tells of what has come since, and is never asked for again.
+        stays = ctx.store.book(book.owner, book.name) == book and not ctx.unread
+        if stays and isinstance(found.body, bytes):
+            kept.put(key, (state, found), len(found.body) + wanted.size)
         return found
 
     return remembered

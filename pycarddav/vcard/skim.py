@@ -5,8 +5,12 @@ left to validate(), which is the rule; a test holds the two together.
 """
 
 import re
+from collections.abc import Callable
+from functools import wraps
 
 from . import content, validate
+
+Acceptable = Callable[[bytes, str | None], tuple[bytes, str | None]]
 
 _NAME = rb"(?:[\w-]++\.)?[\w-]++"
 _PARAMETERS = rb'(?:;[^:"\x00-\x1f]{0,500}+)?'
@@ -22,6 +26,19 @@ _PLAIN = re.compile(
 )  # fmt: skip
 _UID = re.compile(rb"\n(?:[\w-]++\.)?UID(?=[;:])", re.IGNORECASE)
 _VALUE = re.compile(_PARAMETERS + rb":([^\\\r\n]++)\r?\n(?![ \t])")  # not escaped, not folded
+
+
+def skimming(acceptable: Acceptable) -> Acceptable:
+    """What says as much of a plain card in a tenth of the time."""
+
+    @wraps(acceptable)
+    def quick(data: bytes, content_type: str | None = None) -> tuple[bytes, str | None]:
+        if (found := uid(data)) is None or "json" in (content_type or "").lower():
+            return acceptable(data, content_type)
+        validate.check_content_type(content_type)
+        return data, found
+
+    return quick
 
 
 def uid(data: bytes) -> str | None:

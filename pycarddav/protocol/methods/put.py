@@ -3,12 +3,14 @@
 from ...dav.errors import BadRequest, CardTooLarge, Forbidden
 from ...dav.names import DAV
 from ...model import Entry, Unmappable, UnmappedBook, UnmappedCard
-from ...vcard import validate
+from ...vcard import skim, validate
 from .. import quota
 from ..context import Context
 from ..messages import Response
 from ..prefer import represented, strictly
 from ..registry import method
+
+acceptable = skim.skimming(validate.acceptable)
 
 
 @method("PUT", on=UnmappedCard, needs=DAV.bind, judges=True)
@@ -29,7 +31,7 @@ def save(target: UnmappedCard | Entry, ctx: Context) -> Response:
     if len(request.body) > ctx.limits.max_resource_size:
         raise CardTooLarge(f"a card has at most {ctx.limits.max_resource_size} octets")
     quota.reserve(len(request.body), target, ctx)
-    data, uid = validate.acceptable(request.body, request.header("content-type"))
+    data, uid = acceptable(request.body, request.header("content-type"))
     entry, created = ctx.store.put(target.book, target.name, data, uid, ctx.condition, ctx.author)
     # §6.3.2.3: an ETag would say that the octets are stored as they were sent.
     headers = {"ETag": entry.etag} if data == request.body else {}

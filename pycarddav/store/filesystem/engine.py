@@ -136,7 +136,7 @@ class FilesystemStore:
             values.get("description"),
             values.get("dead", ()),
             values.get("language"),
-            values.get("revision", ""),
+            f"{values.get('revision', '')}-{snapshot.times}",
             snapshot.size,
         )
 

@@ -232,12 +232,15 @@ class Mirror:
             return self.is_still_broken(name)
         known, path = self.snapshot.members.get(name), self.folder.file(name)
         try:
-            data, _ = files.read(path, member.LARGEST)
+            data, status = files.read(path, member.LARGEST)
         except FileNotFoundError:
             return known is None
         except (OSError, ValueError):
             return False
-        return known is not None and known.etag == etag_of(data)
+        return known is not None and (known.etag, known.mtime) == (
+            etag_of(data),
+            status.st_mtime_ns,
+        )
 
     def is_still_broken(self, name: str) -> bool:
         """Whether this file is broken, and nobody has touched it since that was seen."""

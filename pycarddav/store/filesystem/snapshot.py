@@ -88,7 +88,8 @@ class Layered(Mapping[str, Value], Generic[Value]):
 class Snapshot:
     """*state* is the sum of the members' weights: it knows neither order nor past.
 
-    *seq* counts the changes that led here; *size* is that of all cards, in octets.
+    *seq* counts the changes that led here; *size* is that of all cards, in octets; *times* is the
+    sum of their mtimes, and another one when somebody touches a file without changing it.
     """
 
     seq: int = 0
@@ -96,13 +97,15 @@ class Snapshot:
     members: Layered[Member] = field(default_factory=lambda: Layered({}, {}))
     uids: Layered[str] = field(default_factory=lambda: Layered({}, {}))  # UID -> name
     size: int = 0
+    times: int = 0
 
     @classmethod
     def of(cls, members: dict[str, Member], seq: int, state: int) -> "Snapshot":
         """The snapshot of these members."""
         uids = {member.uid: name for name, member in members.items() if member.uid is not None}
         size = sum(member.size for member in members.values())
-        return cls(seq, state, Layered(members, {}), Layered(uids, {}), size)
+        times = sum(member.mtime for member in members.values())
+        return cls(seq, state, Layered(members, {}), Layered(uids, {}), size, times)
 
     @property
     def part(self) -> Part:
@@ -126,18 +129,18 @@ class Snapshot:
     def changed(self, changes: Mapping[str, Member | None], state: int) -> "Snapshot":
         """The snapshot after these members came, changed or (None) went."""
         uids: dict[str, str | None] = {}
-        size = self.size
+        size, times = self.size, self.times
         for name in changes:
             if not (old := self.members.get(name)):
                 continue
-            size -= old.size
+            size, times = size - old.size, times - old.mtime
             if old.uid is not None and self.uids.get(old.uid) == name:
                 uids[old.uid] = None
         for name, member in changes.items():
             if not member:
                 continue
-            size += member.size
+            size, times = size + member.size, times + member.mtime
             if member.uid is not None:
                 uids[member.uid] = name
         members = self.members.changed(changes)
-        return Snapshot(self.seq, state, members, self.uids.changed(uids), size)
+        return Snapshot(self.seq, state, members, self.uids.changed(uids), size, times)
