@@ -268,12 +268,38 @@ def test_a_book_that_cannot_be_tidied_does_not_keep_the_others_from_it(synced, g
 
 
 def test_tidying_removes_what_a_killed_process_left_behind_long_ago(synced):
-    old, new = synced.folder / ".tmp-old", synced.folder / ".tmp-new"
-    for path in (old, new):
-        path.write_bytes(b"x")
-    os.utime(old, (0, 0))
+    places = synced.folder, synced.folder.parent, synced.state, synced.state.parent, synced.storage
+    old = [place / name for place in places for name in (".tmp-old", ".new-old")]
+    new = [place / name for place in places for name in (".tmp-new", ".new-new")]
+    for path in (*old, *new):
+        path.mkdir() if path.name.startswith(".new") else path.write_bytes(b"x")
+    for path in old:
+        os.utime(path, (0, 0))
     synced.store.tidy()
-    assert (old.exists(), new.exists()) == (False, True)
+    assert [path for path in old if path.exists()] == []
+    assert [path for path in new if path.exists()] == new
+
+
+def test_what_was_put_aside_is_dropped_when_its_time_has_come(synced):
+    places = [synced.folder / ".properties.json.broken-1", synced.state / "journal.damaged-1"]
+    for days, kept in (1, places), (-1, []):
+        for path in places:
+            path.write_bytes(b"x")
+            os.utime(path, (0, 0))  # it was written long before it was found to be broken
+        server = Server(synced.storage, keep=Retention(days=days))
+        assert server.names() == ["ada.vcf", "bob.vcf"]
+        server.store.tidy()
+        assert [path for path in places if path.exists()] == kept
+
+
+def test_what_is_new_is_kept_before_somebody_writes_into_its_file(synced):
+    moved = synced.put("cyd.vcf")
+    synced.store.move(moved, synced.book, "eve.vcf", ANYTHING, ANYTHING, ME)  # by a link
+    before = synced.contents()
+    synced.store.keep_up()
+    for name in before:
+        (synced.folder / name).write_bytes(b"")
+    assert synced.contents() == before
 
 
 def test_a_deleted_book_is_dropped_when_its_time_has_come(synced):

@@ -50,6 +50,19 @@ def leftover(server):
     return "leftover", ".tmp-1"
 
 
+def half_a_book(server):
+    (server.folder.parent / ".new-1").mkdir()
+    (server.folder.parent / ".new-1/ada.vcf").write_bytes(b"x")
+    os.utime(server.folder.parent / ".new-1", (0, 0))
+    return "leftover", ".new-1"
+
+
+def half_a_copy(server):
+    (server.state / "history/.tmp-1").write_bytes(b"x")
+    os.utime(server.state / "history/.tmp-1", (0, 0))
+    return "leftover", ".tmp-1"
+
+
 def open_to_all(server):
     server.storage.chmod(0o755)
     return "permissions", "storage"
@@ -67,7 +80,9 @@ def history(server):
     return "history", f"{'0' * 32}.vcf"
 
 
-@pytest.mark.parametrize("do", [empty, half, leftover, open_to_all, index, history])
+@pytest.mark.parametrize(
+    "do", [empty, half, leftover, half_a_book, half_a_copy, open_to_all, index, history]
+)
 def test_what_can_be_made_anew_is_found_and_repaired(tidied, do):
     good = tidied.contents()
     finding = do(tidied)
@@ -87,8 +102,9 @@ def test_a_journal_that_somebody_edits_is_begun_anew_and_kept(tidied):
     path = tidied.state / "journal"
     path.write_bytes(path.read_bytes().replace(b"ada.vcf", b"eve.vcf"))
     assert tidied.sync() == (set(), set())
-    assert (found(tidied), tidied.contents()) == ([], good)
+    findings = found(tidied)
     (kept,) = tidied.state.glob("journal.damaged-*")
+    assert (findings, tidied.contents()) == ([("aside", kept.name)], good)
     assert b"eve.vcf" in kept.read_bytes()
 
 

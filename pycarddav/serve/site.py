@@ -27,7 +27,7 @@ from .metrics import Metrics, with_metrics
 from .proxy import Proxies, Vouching
 from .sockets import is_unix, listen_all, opened, port_of
 from .spool import Spools
-from .tidying import tidied
+from .tidying import kept_up, tidied
 from .tls import Certificate, CertificateUnusable
 from .waitress import Server
 from .wsgi import Application, redirect
@@ -173,7 +173,7 @@ def serving(config: Config, bound: Bound, tidies: bool = True) -> Iterator[Serve
 
     Unavailable, HtpasswdUnreadable, DoorUnusable, CertificateUnusable.
     """
-    with store(config) as kept, tidied(kept) if tidies else nullcontext():
+    with store(config) as kept, kept_up(kept), tidied(kept) if tidies else nullcontext():
         yield server(config, kept, certificate(config), bound)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from ...dav.errors import CardUnavailable, Error, NotFound
 from ...dav.headers import Condition
 from ...model import AddressBook, Author, BrokenCard, Card, Changes, Dead, Entry, Home, Lock
-from . import deleted, files, health, housekeeping, names, promises, properties, shelf
+from . import deleted, files, health, housekeeping, leftovers, names, promises, properties, shelf
 from .book import Book
 from .health import Tally
 from .properties import Properties
@@ -52,7 +52,26 @@ class FilesystemStore:
                 housekeeping.tidy(kept, self._keep)
             except (Error, ValueError) as error:  # of one book, the others know nothing
                 log.warning("%s: not tidied: %s", kept.path, error)
-        deleted.drop(self.root, datetime.now(UTC) - timedelta(days=self._keep.days))
+        since = datetime.now(UTC) - timedelta(days=self._keep.days)
+        for folder in self.folders():
+            leftovers.clean(folder, since.timestamp())
+        deleted.drop(self.root, since)
+
+    def keep_up(self) -> None:
+        """What is to be done every few seconds: see housekeeping.  It ends at once mostly."""
+        for kept in self._shelf.open_books():
+            try:
+                housekeeping.keep_up(kept)
+            except Error as error:
+                log.warning("%s: not copied to the history: %s", kept.path, error)
+
+    def folders(self) -> list[str]:
+        """The folders beside those of the books: the storage's, the homes', and their states'."""
+        with files.trouble(self.root.path):
+            owners = folders(self.root.path)
+            homes = [self._shelf.path(owner) for owner in owners]
+            states = [self.root.state(owner) for owner in owners]
+        return [self.root.path, self.root.state(), *homes, *states]
 
     def check_room(self) -> None:
         """InsufficientStorage when the disk is nearly full; Unavailable when there is none."""

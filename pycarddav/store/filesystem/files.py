@@ -14,7 +14,7 @@ from ...dav.errors import Error, InsufficientStorage, Unavailable
 from . import libc
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_TEMPORARY = ".tmp-"
+TEMPORARY = ".tmp-"  # begins the name of a file that is being written
 
 
 class Synced:
@@ -81,7 +81,7 @@ class Temporary:
     """Content that is on disk and in no one's way yet; removed when the block ends unplaced."""
 
     def __init__(self, folder: str, data: bytes, sync: bool = True) -> None:
-        self.path = os.path.join(folder, f"{_TEMPORARY}{secrets.token_hex(8)}")
+        self.path = os.path.join(folder, f"{TEMPORARY}{secrets.token_hex(8)}")
         try:
             write(self.path, data, sync)
         except BaseException:
@@ -127,13 +127,13 @@ def _link_new(source: str, path: str) -> None:
 
 def rename_over(source: str, path: str) -> None:
     """Rename a file in the place of what is at *path*."""
-    if _are_one(source, path):
+    if are_one(source, path):
         os.unlink(source)  # rename(2) does nothing, and leaves both names
     else:
         os.rename(source, path)
 
 
-def _are_one(path: str, other: str) -> bool:
+def are_one(path: str, other: str) -> bool:
     """Whether two paths are names of one file."""
     try:
         return os.path.samestat(os.lstat(path), os.lstat(other))
@@ -143,7 +143,7 @@ def _are_one(path: str, other: str) -> bool:
 
 def is_temporary(file: str) -> bool:
     """Whether a file of this name is what a killed process of ours left behind."""
-    return file.startswith(_TEMPORARY)
+    return file.startswith(TEMPORARY)
 
 
 def write(path: str, data: bytes, sync: bool) -> None:

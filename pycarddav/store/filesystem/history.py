@@ -46,7 +46,12 @@ class History:
         files.rename_over(path, self.path(etag))
 
     def copy(self, path: str, etag: str) -> None:
-        """Keep a copy of what is in this file, if it still is that version."""
+        """Keep a copy of what is in this file, if it still is that version and none is kept.
+
+        A link to the file itself is none: it would change with it.
+        """
+        if os.path.lexists(self.path(etag)) and not files.are_one(path, self.path(etag)):
+            return
         with suppress(FileNotFoundError, ValueError):
             data, status = files.read(path, member.LARGEST)
             if etag_of(data) == etag:

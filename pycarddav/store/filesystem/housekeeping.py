@@ -1,15 +1,12 @@
 """What keeps a storage small and quick to open.  Nothing here changes what a client sees."""
 
-import os
-import time
-from contextlib import suppress
 from datetime import UTC, datetime
 
-from . import files
+from . import files, leftovers
 from .book import Book
 from .retention import Retention
 
-_OLD = 3600.0  # seconds after which a temporary file is nobody's
+_AT_ONCE = 500  # copies: so many small files are a second's work of a slow disk
 
 
 def tidy(book: Book, keep: Retention) -> None:
@@ -17,28 +14,29 @@ def tidy(book: Book, keep: Retention) -> None:
     members = book.trusted().members
     with files.trouble(book.path):
         book.mirror.save_index()
-        for path in leftovers(book.folder.path):
-            with suppress(OSError):
-                os.unlink(path)
-        kept = book.history.etags()
         for name, member in members.items():
-            if member.etag not in kept:
-                book.history.copy(book.folder.file(name), member.etag)
+            book.history.copy(book.folder.file(name), member.etag)
         with book.locked():
             book.mirror.journal.compact()
         now, past = datetime.now(UTC), book.past()
+        since = now.timestamp() - keep.days * 86400
+        for folder in (*book.places, book.history.folder):
+            leftovers.clean(folder, since)
         wanted = keep.kept(past, book.history.size, now)
         wanted.update(past.now().values())  # a client may have replaced some of them meanwhile
         wanted.update(member.etag for member in book.mirror.snapshot.members.values())
-        book.history.prune(wanted, past.etags(), now.timestamp() - keep.days * 86400)
+        book.history.prune(wanted, past.etags(), since)
 
 
-def leftovers(folder: str) -> list[str]:
-    """The files that a killed process of ours has left in a folder."""
-    with os.scandir(folder) as items:
-        return [
-            item.path
-            for item in items
-            if files.is_temporary(item.name)
-            and time.time() - item.stat(follow_symlinks=False).st_mtime > _OLD
-        ]
+def keep_up(book: Book) -> None:
+    """Copy to the history what is new in the book, before somebody writes into its files."""
+    if not book.mirror.new:
+        return
+    with book.locked():
+        names = list(book.mirror.new)[:_AT_ONCE]
+        book.mirror.new.difference_update(names)
+    members = book.mirror.snapshot.members
+    with files.trouble(book.path):
+        for name in names:
+            if member := members.get(name):
+                book.history.copy(book.folder.file(name), member.etag)

@@ -28,7 +28,8 @@ class Mirror:
     """The snapshot, journal and lock of one book; *state* is where it keeps them.
 
     *broken* says of each file that is not served as it is, by the name of its card, why; *missed*
-    are the cards that somebody could not be given meanwhile.
+    are the cards that somebody could not be given meanwhile.  *new* are those whose version the
+    history may not have yet.
     """
 
     def __init__(self, folder: Folder, state: str, watches: Watches) -> None:
@@ -38,6 +39,7 @@ class Mirror:
         self.snapshot = Snapshot()
         self.broken: dict[str, Broken] = {}
         self.missed: set[str] = set()
+        self.new: set[str] = set()
         self.index = os.path.join(state, "index")
         self._unsaved = 0  # members that the index does not know
         self._watch = watches.of(folder.path)
@@ -178,6 +180,7 @@ class Mirror:
             self.journal.append(changes, cause)
         self.snapshot = after.at(self.journal.seq)
         self.missed -= news.keys()
+        self.new |= news.keys()
         self._unsaved += len(news)
 
     def begin_anew(self) -> None:

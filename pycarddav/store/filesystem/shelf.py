@@ -13,6 +13,7 @@ from ...model import AddressBook
 from . import deleted, files, folder, journal, properties
 from .book import Book, locked
 from .folder import Folder
+from .leftovers import NEW_FOLDER
 from .lock import Lock
 from .root import Root, folders, inode
 from .watch import Watches
@@ -189,7 +190,7 @@ def create(path: str, values: dict[str, Any]) -> None:
 @contextmanager
 def new_folder(path: str, values: dict[str, Any]) -> Iterator[str]:
     """A hidden folder with these properties beside *path*; it goes if it is not renamed to it."""
-    making = os.path.join(os.path.dirname(path), f".new-{secrets.token_hex(8)}")
+    making = os.path.join(os.path.dirname(path), f"{NEW_FOLDER}{secrets.token_hex(8)}")
     os.mkdir(making, mode=0o700)
     try:
         properties.write(making, values)

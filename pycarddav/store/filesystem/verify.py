@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 
 from ...dav.errors import Error
 from .. import etag
-from . import files, index, member, names, properties
+from . import files, index, leftovers, member, names, properties
 from .book import Book
 from .engine import FilesystemStore
-from .housekeeping import leftovers
 
 Progress = Callable[[int, int], None]  # cards looked at, of how many
 
@@ -38,9 +37,11 @@ def verify(
     version back; what was in it stays in the history.
     """
     yield from _permissions(store.root.path, repair)
+    for path in store.folders():
+        yield from _leftovers(path, repair)
     books = []
     for owner in store.owners():
-        yield from _strangers(os.path.join(store.root.path, owner), repair, files_too=True)
+        yield from _strangers(os.path.join(store.root.path, owner), files_too=True)
         books += [store.opened(about) for about in store.books(owner)]
     total, done = sum(len(book.mirror.snapshot.members) for book in books), 0
     for book in books:
@@ -65,11 +66,13 @@ def _book(book: Book, repair: bool) -> Iterator[Finding | None]:
     for name, broken in dict(book.mirror.broken).items():
         if name not in snapshot.members:
             yield Finding("broken", book.folder.file(name), str(broken), "mend or remove it")
-    yield from _strangers(book.folder.path, repair)
+    yield from _strangers(book.folder.path)
     yield from _properties(book)
     yield from _journal(book, repair)
     yield from _index(book, repair)
     yield from _history(book, repair)
+    for folder in (*book.places, book.history.folder):
+        yield from _leftovers(folder, repair)
 
 
 def _card(book: Book, name: str, known: str, repair: bool) -> Iterator[Finding]:
@@ -111,12 +114,8 @@ def _permissions(root: str, repair: bool) -> Iterator[Finding]:
         yield Finding("permissions", path, message, f"chmod go= {path}", repair)
 
 
-def _strangers(folder: str, repair: bool, files_too: bool = False) -> Iterator[Finding]:
-    """Files that are no cards.  Hidden ones are others' business, but for our own leftovers."""
-    for path in leftovers(folder):
-        if repair:
-            os.unlink(path)
-        yield Finding("leftover", path, "a process was killed while it wrote", "remove it", repair)
+def _strangers(folder: str, files_too: bool = False) -> Iterator[Finding]:
+    """Files that are no cards.  Hidden ones are others' business."""
     with os.scandir(folder) as items:
         for item in items:
             if item.name.startswith(".") or item.is_dir(follow_symlinks=False):
@@ -127,6 +126,16 @@ def _strangers(folder: str, repair: bool, files_too: bool = False) -> Iterator[F
                 yield Finding("link", item.path, "links are not followed", "replace it by a copy")
             elif files_too or names.name_of(item.name) is None:
                 yield Finding("stranger", item.path, "this is no card", "move it elsewhere")
+
+
+def _leftovers(folder: str, repair: bool) -> Iterator[Finding]:
+    for path in leftovers.unfinished(folder):
+        if repair:
+            leftovers.remove(path)
+        yield Finding("leftover", path, "a process was killed while it wrote", "remove it", repair)
+    for path in leftovers.put_aside(folder):
+        advice = "take from it what is of use, and remove it"
+        yield Finding("aside", path, "it could not be read, and was put aside", advice)
 
 
 def _properties(book: Book) -> Iterator[Finding]:
