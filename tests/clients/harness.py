@@ -1,5 +1,6 @@
 """What the checks of real clients share: the server as plain HTTP shows it, cards, and a runner.
 
+CARDDAV_CA names the file of an authority to trust, where the server has a certificate of its own.
 A check looks at both sides: the client's own store, and the server, read here by code that is
 not the client's. Standard library only, because every client brings its own interpreter.
 """
@@ -8,9 +9,11 @@ from __future__ import annotations
 
 import base64
 import http.client
+import os
 import pathlib
 import random
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -40,8 +43,11 @@ class Server:
         self.url, self.user, self.password = url.rstrip("/"), user, password
         parts = urllib.parse.urlsplit(url)
         self.root = parts.path or "/"
-        kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-        self.connection = kind[parts.scheme](parts.netloc, timeout=60)
+        if parts.scheme == "https":
+            trusted = ssl.create_default_context(cafile=os.environ.get("CARDDAV_CA"))
+            self.connection = http.client.HTTPSConnection(parts.netloc, timeout=60, context=trusted)
+        else:
+            self.connection = http.client.HTTPConnection(parts.netloc, timeout=60)
         login = base64.b64encode(f"{user}:{password}".encode()).decode()
         self.headers = {"Authorization": f"Basic {login}", "Content-Type": "application/xml"}
 

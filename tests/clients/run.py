@@ -2,6 +2,7 @@
 
     run.py [CLIENT...]              all clients, or these
     run.py --proxies [CLIENT...]    through each of contrib/'s proxies
+    run.py --tls [CLIENT...]        with a certificate of `pycarddav tls self-signed`
 
 Ends with `N passed, N failed`; exit code 1 if anything failed.
 """
@@ -45,12 +46,21 @@ def served(folder: pathlib.Path, password: str, **settings: str) -> Iterator[str
             env=os.environ | environment,
         )
     try:
-        url = re.search(r"http://\S+", server.stdout.readline())
+        url = re.search(r"https?://\S+", server.stdout.readline())
         assert url, f"the server did not start: {(folder / 'log').read_text()}"
         yield url[0]
     finally:
         server.terminate()
         assert server.wait(30) == 0, "the server did not end as it should"
+
+
+def with_certificate(folder: pathlib.Path) -> dict[str, str]:
+    """The settings of a server that speaks TLS itself; clients find whom to trust in CARDDAV_CA."""
+    tls = folder / "tls"
+    make = [*PYCARDDAV, "tls", "self-signed", "--name", "localhost", "--address", "127.0.0.1"]
+    subprocess.run([*make, "--out", str(tls)], check=True, capture_output=True)
+    os.environ["CARDDAV_CA"] = str(tls / "ca.crt")
+    return {"certificate": str(tls / "certificate.pem"), "key": str(tls / "key.pem")}
 
 
 def check(client: str, url: str, password: str, log: pathlib.Path) -> Counter[str]:
@@ -72,16 +82,16 @@ def check(client: str, url: str, password: str, log: pathlib.Path) -> Counter[st
     return counts
 
 
-def main(clients: list[str], proxies: list[str]) -> int:
+def main(clients: list[str], proxies: list[str], tls: bool) -> int:
     counts: Counter[str] = Counter()
     for proxy in proxies or [None]:
         with tempfile.TemporaryDirectory() as work:
-            counts += session(clients, proxy, pathlib.Path(work))
+            counts += session(clients, proxy, tls, pathlib.Path(work))
     print(f"{counts['ok']} passed, {counts['FAILED']} failed")
     return 1 if counts["FAILED"] or not counts["ok"] else 0
 
 
-def session(clients: list[str], proxy: str | None, folder: pathlib.Path) -> Counter[str]:
+def session(clients: list[str], proxy: str | None, tls: bool, folder: pathlib.Path) -> Counter[str]:
     """The clients one after the other, with one server that keeps its data in *folder*."""
     counts: Counter[str] = Counter()
     password = secrets.token_urlsafe()
@@ -96,17 +106,19 @@ def session(clients: list[str], proxy: str | None, folder: pathlib.Path) -> Coun
             print("ok     paths, ETags and addresses arrive as they are")
             counts["ok"] += 1
         else:
-            url = stack.enter_context(served(folder, password))
+            settings = with_certificate(folder) if tls else {}
+            url = stack.enter_context(served(folder, password, **settings))
         for client in clients:
             counts += check(client, url, password, folder / "log")
     return counts
 
 
 if __name__ == "__main__":
-    proxied = sys.argv[1:2] == ["--proxies"]
-    named = sys.argv[2:] if proxied else sys.argv[1:]
-    if proxied:
-        subprocess.run(
-            [HERE / "debian-install", "nginx", "caddy", "apache2", "haproxy"], check=True
-        )
-    sys.exit(main(named or CLIENTS, [*PROXIES] if proxied else []))
+    option, named = "", sys.argv[1:]
+    if named[:1] in (["--proxies"], ["--tls"]):
+        option, *named = named
+    if option == "--proxies":
+        packages = ["nginx", "caddy", "apache2", "haproxy"]
+        subprocess.run([HERE / "debian-install", *packages], check=True)
+    proxies = [*PROXIES] if option == "--proxies" else []
+    sys.exit(main(named or CLIENTS, proxies, option == "--tls"))

@@ -1,6 +1,7 @@
 """vdirsyncer between a folder of .vcf files and an address book: check.py URL USER PASSWORD"""
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -36,6 +37,7 @@ class Pair:
                 "url": server.url + "/",
                 "username": server.user,
                 "password": server.password,
+                **({"verify": os.environ["CARDDAV_CA"]} if "CARDDAV_CA" in os.environ else {}),
             },
         }
         text = []
