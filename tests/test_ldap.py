@@ -10,9 +10,10 @@ from dataclasses import replace
 import pytest
 from logins import basic, served, who
 
-from pycarddav.auth import DoorClosed, DoorUnusable, Login, LoginFailed, ldap
+from pycarddav.auth import DoorClosed, DoorUnusable, Login, LoginFailed, ldap, outage
 from pycarddav.auth.gate import Gate
 from pycarddav.auth.ldap import Directory, Ldap, spelled
+from pycarddav.auth.outage import Outage
 from pycarddav.auth.throttle import Throttle
 from pycarddav.config import load
 from pycarddav.protocol.messages import Request
@@ -253,7 +254,7 @@ def test_a_directory_that_went_down_lets_in_whom_it_knew(slapd, monkeypatch, hom
         monkeypatch.setenv(f"PYCARDDAV_LDAP__{key.upper()}", str(getattr(asked, key)))
     monkeypatch.setenv("PYCARDDAV_AUTH__TYPE", "ldap")
     monkeypatch.setenv("PYCARDDAV_SERVER__PORT", "0")
-    monkeypatch.setattr(ldap, "AGAIN", 0)
+    monkeypatch.setattr(outage, "AGAIN", 0)
     monkeypatch.setattr("pycarddav.auth.gate.CLOSED_FOR", 0)
     alice, two = (f"Authorization: {basic(f'{name}:secret')}" for name in ("alice", "two"))
     with served(load().config) as client:
@@ -284,14 +285,15 @@ def test_a_directory_that_does_not_answer_lets_nobody_in(monkeypatch):
     now = 0.0
     with silent() as port:
         door = Ldap(
-            replace(NOWHERE, url=f"ldap://127.0.0.1:{port}", user_dn="uid={user}"), lambda: now
+            replace(NOWHERE, url=f"ldap://127.0.0.1:{port}", user_dn="uid={user}"),
+            Outage(lambda: now),
         )
         with pytest.raises(DoorClosed) as late:
             door.verify(Login("alice", "secret"))
     with pytest.raises(DoorClosed) as still:
         door.verify(Login("alice", "secret"))
     assert str(still.value) == str(late.value)  # it was not asked again
-    now += ldap.AGAIN
+    now += outage.AGAIN
     with pytest.raises(DoorClosed, match="refused"):
         door.verify(Login("alice", "secret"))
     with pytest.raises(LoginFailed):

@@ -20,7 +20,7 @@ from ..protocol.messages import Request
 
 Authenticator = Callable[[Request], Principal | None]
 
-DoorName = Literal["htpasswd", "ldap", "remote_user"]  # serve/site.py makes one of each
+DoorName = Literal["htpasswd", "ldap", "oauth", "remote_user"]  # serve/site.py makes one of each
 
 GOOD_FOR = 15 * 60.0  # seconds that a good login is remembered, unless its door knows better
 

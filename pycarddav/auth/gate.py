@@ -222,25 +222,26 @@ class Gate:
         offers = {name.lower(): secret} if name else {}
         if request.user:
             offers[""] = request.user
-        failed: LoginFailed | None = None
+        failed: tuple[Entrance, LoginFailed] | None = None
         for entrance in self._entrances:
             offered = offers.get(entrance.scheme.name)
             if offered is not None:
                 try:
                     return entrance.enter(request, offered)
                 except LoginFailed as failure:
-                    failed = failed or failure
-        challenges = self._challenges(failed)
-        if failed:
-            raise LoginFailed(failed.reason, challenges)
-        raise Unauthorized("who are you?", challenges)
+                    failed = failed or (entrance, failure)
+        raise self._refusal(*failed or (None, None))
 
-    def _challenges(self, failure: LoginFailed | None) -> list[str]:
-        return [
+    def _refusal(self, where: Entrance | None, failure: LoginFailed | None) -> Unauthorized:
+        """With the challenges of all schemes, of which the one that failed knows."""
+        challenges = [
             challenge
             for entrance in self._entrances
-            for challenge in entrance.scheme.challenges(failure)
+            for challenge in entrance.scheme.challenges(failure if entrance is where else None)
         ]
+        if failure:
+            return LoginFailed(failure.reason, challenges)
+        return Unauthorized("who are you?", challenges)
 
 
 def _failed(request: Request, user: str, reason: str) -> None:

@@ -1,7 +1,6 @@
 """A directory (LDAP, RFC 4511): whoever can bind with a password is who their entry says."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,13 +9,13 @@ from urllib.parse import urlsplit
 
 from . import DoorClosed, DoorUnusable, Identity, Login, LoginFailed
 from .basic import BASIC
+from .outage import Outage
 from .secure import is_this_machine
 
 if TYPE_CHECKING:
     from ldap3 import Connection
 
 SECONDS = 5  # for each answer; ldap3 wants whole ones
-AGAIN = 10.0  # seconds for which a directory that could not be reached is not asked again
 USER = "{user}"
 
 # What a bind says when it is about this user (RFC 4511 §4.1.9): constraintViolation, noSuchObject,
@@ -51,11 +50,10 @@ class Ldap:
     scheme = BASIC
     guessable = costly = True
 
-    def __init__(self, directory: Directory, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, directory: Directory, outage: Outage | None = None) -> None:
         """DoorUnusable."""
         check(directory)
-        self._directory, self._clock = directory, clock
-        self._closed_until, self._why = 0.0, ""
+        self._directory, self._outage = directory, outage or Outage()
 
     def generation(self) -> None:
         return None
@@ -69,15 +67,13 @@ class Ldap:
 
         if not login.secret:  # a bind without a password succeeds, as nobody (RFC 4513 §5.1.2)
             raise LoginFailed("bad-password")
-        if self._clock() < self._closed_until:
-            raise DoorClosed(self._why)
+        self._outage.check()
         try:
             return Identity(self._entry(login.user, login.secret))
         except (LDAPException, OSError) as error:
-            self._why = f"{self._directory.url}: {' '.join(str(error).split())[:200]}"
+            why = f"{self._directory.url}: {' '.join(str(error).split())[:200]}"
         # Not before here, where the error has gone, and with it the socket that ldap3 forgot.
-        self._closed_until = self._clock() + AGAIN
-        raise DoorClosed(self._why)
+        raise self._outage.begin(why)
 
     def _entry(self, user: str, password: str) -> str:
         """What the directory calls the user with this password."""

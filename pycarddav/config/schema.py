@@ -10,6 +10,7 @@ from typing import get_args
 
 from ..auth import DoorName
 from ..auth.ldap import Directory
+from ..auth.oauth import Issuer
 from ..auth.passwords import WEAK
 from ..protocol.context import Limits
 from ..store.filesystem import Retention
@@ -149,7 +150,7 @@ class Auth:
         "htpasswd",
         some_of(*get_args(DoorName)),
         "Where users are known, in the order to ask, separated by commas: htpasswd, ldap,"
-        " remote_user. Each but the first has a section of its own. App passwords"
+        " oauth, remote_user. Each but the first has a section of its own. App passwords"
         " (`pycarddav token`) count always.",
     )
     htpasswd: Path = default(
@@ -216,6 +217,37 @@ class Ldap(Directory):
 
 
 @dataclass(frozen=True)
+class OAuth(Issuer):
+    """With [auth] type = oauth: users bring tokens of a single sign-on (OAuth 2.0)."""
+
+    issuer: str = default("", text, "Who makes the tokens, as it stands in them (iss).")
+    audience: str = default(
+        "", text, "For whom tokens are, as it stands in them (aud): others are refused."
+    )
+    user: str = default(
+        "sub",
+        text,
+        "The claim that says what a user is called here. Users must not be able to change it.",
+    )
+    jwks: str = default(
+        "",
+        url("https", "http"),
+        "URL of the issuer's keys, for tokens that are signed (JWT). They count until they expire.",
+    )
+    introspection: str = default(
+        "",
+        url("https", "http"),
+        "URL where the issuer is asked about each token instead (RFC 7662): those that are revoked"
+        " count for a minute at the most.",
+    )
+    client_id: str = default("", text, "As whom to ask there.")
+    client_secret: str = default("", text, "The password of client_id.", secret=True)
+    ca: Path | None = default(
+        "", file, "Certificates that are trusted to be the issuer's, in place of the system's."
+    )
+
+
+@dataclass(frozen=True)
 class RemoteUser:
     """With [auth] type = remote_user: a proxy in front lets users in, and says whom."""
 
@@ -265,6 +297,7 @@ class Config:
     storage: Storage = field(default_factory=Storage)
     auth: Auth = field(default_factory=Auth)
     ldap: Ldap = field(default_factory=Ldap)
+    oauth: OAuth = field(default_factory=OAuth)
     remote_user: RemoteUser = field(default_factory=RemoteUser)
     rights: Rights = field(default_factory=Rights)
     log: Log = field(default_factory=Log)

@@ -11,6 +11,7 @@ from ..auth import Authenticator, Door, DoorName, DoorUnusable
 from ..auth.gate import Gate
 from ..auth.htpasswd import Htpasswd
 from ..auth.ldap import Ldap
+from ..auth.oauth import OAuth
 from ..auth.remote_user import RemoteUser
 from ..auth.secure import over_tls
 from ..auth.tokens import Tokens, beside
@@ -80,6 +81,8 @@ def door(name: DoorName, config: Config) -> Door:
             return Htpasswd(config.auth.htpasswd, config.auth.accept)
         case "ldap":
             return Ldap(config.ldap)
+        case "oauth":
+            return OAuth(config.oauth)
         case "remote_user":
             if not config.remote_user.proxies:
                 raise DoorUnusable("[auth] type = remote_user needs [remote_user] proxies")
