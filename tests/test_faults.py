@@ -72,6 +72,28 @@ def full(disk):
     return started(disk / "storage"), leave
 
 
+def test_an_import_that_fills_the_disk_says_what_is_done_and_goes_on_when_there_is_room(
+    disk, cli, typed, tmp_path
+):
+    typed("correct horse")
+    storage = str(disk / "storage")
+    assert cli("user", "add", "anna", "--password-stdin", "--storage", storage)[0] == 0
+    cards = [vcard(f"u{number}", "x" * PAGE) for number in range(20)]
+    (tmp_path / "all.vcf").write_bytes(b"".join(cards))
+    words = ["import", str(tmp_path / "all.vcf"), "--to", "anna/contacts", "--storage", storage]
+    words += ["--refused", str(tmp_path / "refused.vcf")]
+    with open(disk / "ballast", "wb") as ballast:
+        free = os.statvfs(disk)
+        os.posix_fallocate(ballast.fileno(), 0, (free.f_bavail - 10) * free.f_frsize)
+    code, _, err = cli(*words)
+    assert code == 1
+    assert "No space left on device\nhint: what was done is said above" in err
+    assert (tmp_path / "refused.vcf").read_bytes() == b"".join(cards)
+    (disk / "ballast").unlink()
+    code, _, err = cli(*words)
+    assert (code, err.splitlines()[0]) == (0, "20 added")
+
+
 def test_a_full_disk_is_507_and_what_was_there_is_served_until_there_is_room(full):
     client, leave = full
     leave(0)

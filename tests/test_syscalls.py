@@ -11,7 +11,9 @@ import pytest
 CHILD = """
 import os, sys, time
 from pathlib import Path
-from disk import Server
+from disk import ME, Server, card
+from pycarddav.dav.headers import NEW
+from pycarddav.store.filesystem.book import Wanted
 
 server = Server(Path(sys.argv[1]), watch=sys.argv[3])
 server.put("warm.vcf")
@@ -21,6 +23,7 @@ os.write(1, b"asked")
 server.put(sys.argv[2], "changed")
 os.write(1, b"answer")
 """
+ONE = 'server.put(sys.argv[2], "changed")'
 CALL = re.compile(r"\d+ +(\w+)\((.*)\) += (-?)")
 CALLS = "/^(openat|write|fsync|fdatasync|sync|syncfs|flock|rename|link)"
 WHAT = {
@@ -68,12 +71,28 @@ def test_a_card_is_synced_before_it_is_placed_and_its_folder_before_the_answer(
     ]
 
 
-def calls(storage, name, watch):
+@pytest.mark.usefixtures("strace")
+def test_of_many_cards_all_are_synced_at_once_before_the_first_is_placed(server):
+    many = """server.store.change(server.book, [
+        Wanted(f"{n}.vcf", card(f"{n}"), f"{n}", NEW) for n in range(2)
+    ], ME, "test 1")"""
+    assert calls(server.storage, "", "stat", CHILD.replace(ONE, many)) == [
+        *["open temporary", "write temporary"] * 2,
+        "syncfs folder",
+        "lock",
+        *["rename to its name", "write journal"] * 2,
+        "unlock",
+        "fsync folder",
+        "write answer",
+    ]
+
+
+def calls(storage, name, watch, child=CHILD):
     """What a PUT asked of the kernel that changes something, makes it last, or locks."""
     trace = storage.parent / "trace"
     words = ["strace", "-f", "-y", "-s", "10", "-o", trace, "-e", f"trace={CALLS}"]
     subprocess.run(
-        [*words, sys.executable, "-c", CHILD, storage, name, watch],
+        [*words, sys.executable, "-c", child, storage, name, watch],
         cwd=Path(__file__).parent,  # for what the child imports
         check=True,
         capture_output=True,

@@ -17,6 +17,7 @@ COMMANDS = {
     "user": "add, list and remove users, change passwords",
     "token": "make, list and revoke app passwords",
     "book": "create, list and delete address books",
+    "import": "bring contacts from files into an address book",
     "migrate": "take over the address books of another server",
     "history": "show what a book or a card was",
     "restore": "bring back a card, or a book as it was",

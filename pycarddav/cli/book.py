@@ -3,12 +3,8 @@
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from ..auth import accounts
-from ..auth.names import check_name
 from ..config import Loaded
-from ..dav.errors import Conflict
-from ..model import AddressBook, Unmappable, UnmappedBook
-from ..serve import site
+from ..model import AddressBook
 from ..store import Store
 from ..store.filesystem import FilesystemStore
 from . import console, references, storage
@@ -40,18 +36,7 @@ def run(args: Namespace) -> int:
 
 
 def create(args: Namespace, found: Loaded, store: Store) -> None:
-    target = references.resolve(store, args.book)
-    if isinstance(target, AddressBook):
-        raise Conflict(f"there is an address book {args.book} already")
-    if isinstance(target, Unmappable) and references.depth(args.book) == 2:
-        raise target.why
-    if not isinstance(target, UnmappedBook):
-        raise Failure(f"{args.book} is not of the form USER/BOOK", code=Exit.USAGE)
-    check_name(target.owner)
-    if target.owner not in store.owners() and not site.known(
-        site.doors(found.config), target.owner
-    ):
-        raise accounts.UserNotFound(target.owner)
+    target = references.new_book(found, store, args.book)
     store.save_book(AddressBook(target.owner, target.name, displayname=args.displayname))
     console.note(f"created {args.book}")
     console.undo(args, "book", "delete", args.book)

@@ -159,14 +159,14 @@ def confirmed(question: str) -> bool:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress(what: str, unit: str = " cards") -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal, to be told how many cards are done, of how many; nothing elsewhere."""
     if manner.quiet or not sys.stderr.isatty():
         yield lambda done, of: None
         return
     from tqdm import tqdm  # 50 ms that only a command with much to do is to cost
 
-    with tqdm(desc=what, unit=" cards", dynamic_ncols=True, leave=False) as bar:
+    with tqdm(desc=what, unit=unit, unit_scale=unit == "B", dynamic_ncols=True, leave=False) as bar:
 
         def show(done: int, of: int) -> None:
             bar.total = of

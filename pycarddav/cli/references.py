@@ -3,8 +3,21 @@
 import getpass
 
 from .. import __version__
-from ..model import AddressBook, Author, Resource, Unmapped, encode
+from ..auth import accounts
+from ..auth.names import check_name
+from ..config import Loaded
+from ..dav.errors import Conflict
+from ..model import (
+    AddressBook,
+    Author,
+    Resource,
+    Unmappable,
+    Unmapped,
+    UnmappedBook,
+    encode,
+)
 from ..protocol import urls
+from ..serve import site
 from ..store import Store
 from ..store.filesystem import FilesystemStore, deleted
 from ..store.filesystem.deleted import Deleted
@@ -29,6 +42,23 @@ def book(store: FilesystemStore, reference: str) -> AddressBook:
     raise Failure(
         f"there is no address book {reference}", _instead(store, reference), Exit.NOT_FOUND
     )
+
+
+def new_book(found: Loaded, store: Store, reference: str) -> UnmappedBook:
+    """Where a book can be made; Failure, Conflict, or why nothing can be there."""
+    target = resolve(store, reference)
+    if isinstance(target, AddressBook):
+        raise Conflict(f"there is an address book {reference} already")
+    if isinstance(target, Unmappable) and depth(reference) == 2:
+        raise target.why
+    if not isinstance(target, UnmappedBook):
+        raise Failure(f"{reference} is not of the form USER/BOOK", code=Exit.USAGE)
+    check_name(target.owner)
+    if target.owner not in store.owners() and not site.known(
+        site.doors(found.config), target.owner
+    ):
+        raise accounts.UserNotFound(target.owner)
+    return target
 
 
 def parts(store: FilesystemStore, reference: str) -> tuple[AddressBook, str | None]:

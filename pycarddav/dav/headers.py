@@ -59,6 +59,7 @@ class Condition:
 
 
 ANYTHING = Condition()
+NEW = Condition(if_none_match="*")
 
 
 def matches(header: str, etag: str | None) -> bool:

@@ -144,10 +144,11 @@ def etag(data: bytes) -> str:
 
 def same_uid(one: str | None, other: str | None) -> bool:
     """Whether a card may replace another: eM Client adds ``urn:uuid:``, DAVx⁵ strips it."""
-    return one is None or other is None or _bare(one) == _bare(other)
+    return one is None or other is None or bare_uid(one) == bare_uid(other)
 
 
-def _bare(uid: str) -> str:
+def bare_uid(uid: str) -> str:
+    """What of a UID stays the same."""
     while uid[:9].lower() == "urn:uuid:":  # eM Client has been seen to write it twice
         uid = uid[9:]
     return uid

@@ -3,15 +3,23 @@
 import codecs
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from . import content
 
-MAX_CARD = 64 * 2**20  # octets: far above what a server stores, and what memory can bear
+MAX_CARD = 32 * 2**20  # octets: far above what a server stores, and what memory can bear
 _CHUNK = 2**16
 _BEGIN = re.compile(rb"(?:\xef\xbb\xbf)?BEGIN:VCARD\s*", re.IGNORECASE)
 _END = re.compile(rb"END:VCARD\s*", re.IGNORECASE)
 _AGENT = re.compile(rb"(?:[\w.-]+\.)?AGENT[;:].*", re.IGNORECASE | re.DOTALL)
+
+
+class Piece(NamedTuple):
+    """The exact bytes of a card, or of what stands between cards; *line* is its first, from 1."""
+
+    line: int
+    data: bytes
+    is_card: bool
 
 
 def split(file: BinaryIO) -> Iterator[bytes]:
@@ -20,24 +28,39 @@ def split(file: BinaryIO) -> Iterator[bytes]:
     UTF-16 becomes UTF-8.  A card without END goes up to the next one, or to the end of the file.
     content.Unreadable for a card above MAX_CARD.
     """
-    card = bytearray()
-    depth = 0
+    return (piece.data for piece in pieces(file) if piece.is_card)
+
+
+def pieces(file: BinaryIO) -> Iterator[Piece]:
+    """As split(), with what is in no card, unless that is blank; of much there, the beginning."""
+    card, other = bytearray(), bytearray()
+    start = depth = 0
     before = b""
-    for line in _lines(file):
-        begins = bool(_BEGIN.fullmatch(line))
+    for number, line in enumerate(_lines(file), 1):
+        begins = len(line) > 10 and bool(_BEGIN.fullmatch(line))
         if begins and card and not _AGENT.fullmatch(before):  # the one before has no END
-            yield bytes(card)
+            yield Piece(start, bytes(card), True)
             card, depth = bytearray(), 0
+        if begins and not card:
+            yield from _between(start, other)
+            start, other = number, bytearray()
         if begins or card:
             card += line
             depth += begins - bool(_END.fullmatch(line))
             _require_bounded(len(card))
+        else:
+            start = start if other else number
+            other += line[: _CHUNK - len(other)] if other else line.lstrip()[:_CHUNK]
         if card and not depth:
-            yield bytes(card)
+            yield Piece(start, bytes(card), True)
             card = bytearray()
         before = line if line.strip() else before
-    if card:
-        yield bytes(card)
+    yield from [Piece(start, bytes(card), True)] if card else _between(start, other)
+
+
+def _between(start: int, other: bytearray) -> Iterator[Piece]:
+    if other.strip():
+        yield Piece(start, bytes(other), False)
 
 
 def _require_bounded(size: int) -> None:

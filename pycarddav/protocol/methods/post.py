@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from ...dav.errors import Forbidden, PreconditionFailed
-from ...dav.headers import Condition
+from ...dav.headers import NEW
 from ...dav.names import DAV
 from ...model import AddressBook, UnmappedCard
 from ..context import Context
@@ -15,8 +15,6 @@ from ..messages import Response
 from ..prefer import represented, strictly
 from ..registry import method
 from .put import save
-
-NEW = Condition(if_none_match="*")
 
 # A Slug (RFC 5023 §9.7) that is a good name in a URL and on every file system.
 _SLUG = re.compile(r"(?!\.)([\w@+=.-]{1,60}?)(\.vcf)?")

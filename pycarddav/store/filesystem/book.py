@@ -4,9 +4,10 @@ import logging
 import os
 import time
 from bisect import bisect_right
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
+from typing import NamedTuple
 
 from ...dav.errors import (
     CardUnavailable,
@@ -31,6 +32,15 @@ from .token import EMPTY, Part
 from .watch import Watches
 
 log = logging.getLogger(__name__)
+
+
+class Wanted(NamedTuple):
+    """A put() or, without *data*, a delete() among many."""
+
+    name: str
+    data: bytes | None
+    uid: str | None
+    condition: Condition
 
 
 class Book:
@@ -129,21 +139,12 @@ class Book:
     ) -> tuple[Member, bool]:
         """As the Store says; *reason* is what the history will say."""
         self.trusted()
-        path = self.folder.file(name)
+        wanted = Wanted(name, data, uid, condition)
         with files.trouble(self.path), self._temporary(data) as temporary:
             with self.mirror.lock.within():
-                old = self._current(name)
-                _check(condition, old)
-                self._check_uid(name, uid, old)
-                if old is None or old.etag != etag(data) or name in self.mirror.broken:
-                    self._place(temporary.path, name, old)
-                    new = member.of(data, uid, os.lstat(path), member.now())
-                    self.mirror.broken.pop(name, None)
-                    self.mirror.commit({name: new}, Cause(now(), reason, author))
-                else:
-                    new = old
-            if new is old:
-                files.sync_file(path)  # somebody else may have written it, and not synced
+                new, old = self._put(wanted, data, temporary.path, Cause(now(), reason, author))
+            if new is old:  # somebody else may have written it, and not synced
+                files.sync_file(self.folder.file(name))
             files.sync_folder(self.folder.path)
         return new, old is None
 
@@ -154,13 +155,25 @@ class Book:
         self.trusted()
         with files.trouble(self.path):
             with self.mirror.lock.within():
-                if (old := self._current(name)) is None:
-                    raise NotFound("no such card")
-                _check(condition, old)
-                self._remove(name, old)
-                self.mirror.broken.pop(name, None)
-                self.mirror.commit({name: None}, Cause(now(), reason, author))
+                self._delete(name, condition, Cause(now(), reason, author))
             files.sync_folder(self.folder.path)
+
+    def change(self, many: Sequence[Wanted], author: Author, reason: str) -> list[Error | None]:
+        """Many puts and deletions for one sync of the disk: why each was not done, if it was not.
+
+        What is raised has changed nothing, or cannot be told to last.
+        """
+        self.trusted()
+        with files.trouble(self.path), ExitStack() as stack:
+            beside = [stack.enter_context(self._beside(wanted.data, sync=False)) for wanted in many]
+            files.sync_disk(self.folder.path)
+            with self.mirror.lock.within():
+                done = [
+                    self._change(wanted, temporary, Cause(now(), reason, author))
+                    for wanted, temporary in zip(many, beside, strict=True)
+                ]
+            files.sync_folder(self.folder.path)
+        return done
 
     def take(
         self,
@@ -223,11 +236,54 @@ class Book:
 
     # Steps of a change, under the lock
 
-    def _temporary(self, data: bytes) -> files.Temporary:
+    def _temporary(self, data: bytes, sync: bool = True) -> files.Temporary:
         try:
-            return files.Temporary(self.folder.path, data)
+            return files.Temporary(self.folder.path, data, sync)
         except FileNotFoundError:
             raise NotFound("no such book") from None
+
+    def _beside(
+        self, data: bytes | None, sync: bool
+    ) -> AbstractContextManager[files.Temporary | None]:
+        return nullcontext() if data is None else self._temporary(data, sync)
+
+    def _change(
+        self, wanted: Wanted, temporary: files.Temporary | None, cause: Cause
+    ) -> Error | None:
+        try:
+            with files.trouble(self.path):
+                if wanted.data is None or temporary is None:
+                    self._delete(wanted.name, wanted.condition, cause)
+                else:
+                    self._put(wanted, wanted.data, temporary.path, cause)
+        except Error as error:
+            return error
+        return None
+
+    def _put(
+        self, wanted: Wanted, data: bytes, source: str, cause: Cause
+    ) -> tuple[Member, Member | None]:
+        """Place the file *source*: what the card is now, and what it was."""
+        name, _, uid, condition = wanted
+        path = self.folder.file(name)
+        old = self._current(name)
+        _check(condition, old)
+        self._check_uid(name, uid, old)
+        if old and old.etag == etag(data) and name not in self.mirror.broken:
+            return old, old
+        self._place(source, name, old)
+        new = member.of(data, uid, os.lstat(path), member.now())
+        self.mirror.broken.pop(name, None)
+        self.mirror.commit({name: new}, cause)
+        return new, old
+
+    def _delete(self, name: str, condition: Condition, cause: Cause) -> None:
+        if (old := self._current(name)) is None:
+            raise NotFound("no such card")
+        _check(condition, old)
+        self._remove(name, old)
+        self.mirror.broken.pop(name, None)
+        self.mirror.commit({name: None}, cause)
 
     def _current(self, name: str) -> Member | None:
         """The card as it is on disk this moment."""

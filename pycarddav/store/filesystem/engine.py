@@ -5,17 +5,17 @@ What the server needs beside the cards lies in ``<folder>/.pycarddav/<owner>/<bo
 
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ...dav.errors import CardUnavailable, Error, NotFound
-from ...dav.headers import Condition
+from ...dav.headers import NEW, Condition
 from ...model import AddressBook, Author, BrokenCard, Card, Changes, Dead, Entry, Home, Lock
 from . import deleted, files, health, housekeeping, leftovers, names, promises, properties, shelf
-from .book import Book
+from .book import Book, Wanted
 from .health import Tally
 from .properties import Properties
 from .retention import Retention
@@ -253,6 +253,22 @@ class FilesystemStore:
     def delete(self, entry: Entry, condition: Condition, author: Author) -> None:
         self._shelf.book(entry.book).delete(entry.name, condition, author)
         self._save_dead(entry.book, entry.name, ())
+
+    def change(
+        self, book: AddressBook, many: Sequence[Wanted], author: Author, reason: str
+    ) -> list[Error | None]:
+        """As Book.change()."""
+        done = self._shelf.book(book).change(many, author, reason)
+        dead = self._dead(book)
+        anew = {
+            wanted.name
+            for wanted, error in zip(many, done, strict=True)
+            if not error and (wanted.data is None or wanted.condition == NEW)
+        }
+        if stale := anew & dead.keys():
+            with files.trouble(book.path), self._shelf.home_locks(book.owner):
+                properties.write_cards(self._path(book), dict.fromkeys(stale, ()))
+        return done
 
     def move(
         self,

@@ -197,6 +197,18 @@ def sync_folder(folder: str) -> None:
         os.close(descriptor)
 
 
+def sync_disk(folder: str) -> None:
+    """Make everything on the disk of *folder* survive a power cut: for many files at once.
+
+    As many times fsync(2) would have a memory card write everything as many times.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        libc.sync_disk(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sync_file(path: str) -> None:
     """Make the content of a file survive a power cut, whoever wrote it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -70,6 +70,11 @@ def rename_new(source: str, path: str) -> None:
         raise
 
 
+def sync_disk(descriptor: int) -> None:
+    """Write out the file system of an open file; unlike sync(2) it tells of errors.  OSError."""
+    _call("syncfs", descriptor)
+
+
 def inotify_init() -> int:
     """A queue that does not block.  OSError."""
     return _call("inotify_init1", os.O_NONBLOCK | os.O_CLOEXEC)

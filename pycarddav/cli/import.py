@@ -1,0 +1,199 @@
+"""``pycarddav import``: cards from files, folders, archives and spreadsheets into a book."""
+
+import os
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import get_args
+
+from ..config import Loaded
+from ..dav.errors import Error
+from ..model import AddressBook, UnmappedBook
+from ..serve import site
+from ..store.filesystem import FilesystemStore
+from ..store.filesystem.book import Wanted
+from ..transfer import sources, undoing
+from ..transfer.importing import Import, OnDuplicate, Outcome, Rules, Stopped
+from ..transfer.report import Fate, Report
+from ..transfer.sources import Found
+from ..vcard import content
+from . import console, moments, references, storage
+from .console import Exit, Failure
+from .failures import failures
+from .interruption import interruptible
+from .options import add_options, loaded, utf8
+from .refused import Refused
+
+_LAST = ""  # what --undo takes back when it is not told
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "files", metavar="FILE", nargs="*", help=".vcf, .zip or a folder of them; - is a pipe"
+    )
+    parser.add_argument("--to", metavar="USER/BOOK", type=utf8, required=True)
+    parser.add_argument(
+        "--on-duplicate",
+        choices=get_args(OnDuplicate),
+        default="skip",
+        help="what to do with a card whose UID is in the book, in another version (default: skip)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    parser.add_argument(
+        "--refused",
+        metavar="FILE",
+        default="refused.vcf",
+        help="where refused cards go (default: refused.vcf, or refused-2.vcf and so on)",
+    )
+    parser.add_argument(
+        "--undo",
+        metavar="ID",
+        nargs="?",
+        const=_LAST,
+        help="take back the last import into this book, or the one with this ID",
+    )
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    add_options(parser, "storage", "auth")
+
+
+def run(args: Namespace) -> int:
+    found = loaded(args)
+    if bool(args.files) is (args.undo is not None):
+        raise Failure("either a FILE to import, or --undo", code=Exit.USAGE)
+    for place in args.files:
+        if place != sources.STDIN and not os.path.exists(place):
+            raise Failure(f"there is no file {place}", code=Exit.NOT_FOUND)
+    with failures(), storage.opened(found) as store:
+        if args.undo is not None:
+            return undo(args, store)
+        return bring_in(args, found, store)
+
+
+@dataclass
+class Told:
+    """What became of the cards: numbers, and those that are worth a line."""
+
+    report: Report = field(default_factory=Report)
+    rows: list[dict[str, str]] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count it, and remember it unless nobody would look for it."""
+        done = outcome.fate in (Fate.ADDED, Fate.UPDATED)
+        repaired = outcome.repaired if done else ()
+        self.report.counts[outcome.fate] += 1
+        self.report.counts["repaired"] += bool(repaired)
+        if console.manner.verbose or repaired or outcome.fate in (Fate.SKIPPED, Fate.REFUSED):
+            self.rows.append(_row(outcome, repaired))
+
+
+def _row(outcome: Outcome, repaired: tuple[str, ...]) -> dict[str, str]:
+    return {
+        "where": outcome.found.where,
+        "what": str(outcome.fate),
+        "card": outcome.name,
+        "name": _full_name(outcome.found.data),
+        "note": "; ".join((*repaired, outcome.why) if outcome.why else repaired),
+    }
+
+
+def _full_name(data: bytes) -> str:
+    """Whose card it is; empty where that cannot be told."""
+    try:
+        found = content.parse(data, {"FN"}).first("FN")
+    except content.Unreadable:
+        return ""
+    return found.text if found else ""
+
+
+def bring_in(args: Namespace, found: Loaded, store: FilesystemStore) -> int:
+    reason, told, problem = undoing.new_reason("import"), Told(), ""
+    running = _import(args, found, store, reason)
+    with (
+        closing(Refused(None if args.dry_run else args.refused)) as refused,
+        interruptible() as stopped,
+        console.progress("Importing", "B") as progress,
+    ):
+        try:
+            for outcome in running.run(_read(args.files, progress), stopped):
+                told.add(outcome)
+                if outcome.fate is Fate.REFUSED:
+                    refused.write(outcome.found.data)
+        except Stopped as error:
+            problem = str(error)
+        except KeyboardInterrupt:  # the second one, of somebody who does not want to wait
+            console.warn("stopped at once: something may be done that is not counted")
+    _show(args, told)
+    if refused.path:
+        console.note(f"what was refused is in {refused.path}")
+    if not args.dry_run and (told.report.counts[Fate.ADDED] or told.report.counts[Fate.UPDATED]):
+        console.undo(args, "import", "--undo", reason.partition(" ")[2], "--to", args.to)
+    if stopped():
+        console.note("interrupted: the same command goes on")
+        return Exit.INTERRUPTED
+    if problem:
+        raise Failure(problem, "what was done is said above; the same command goes on")
+    return Exit.PARTIAL if told.report.refused else Exit.OK
+
+
+def undo(args: Namespace, store: FilesystemStore) -> int:
+    book, before = references.book(store, args.to), datetime.now().astimezone()
+    done = undoing.undo(store, book, "import", args.undo or None, references.author("import"))
+    for name, why in done.left.items():
+        console.warn(f"{name} stays: {why}")
+    removed, restored = console.counted(len(done.removed), "card"), len(done.restored)
+    console.note(f"{done.reason}: {removed} removed, {restored} as before")
+    if done.removed or done.restored:
+        console.undo(args, "restore", args.to, "--at", moments.written(before))
+    return Exit.PARTIAL if done.left else Exit.OK
+
+
+def _import(args: Namespace, found: Loaded, store: FilesystemStore, reason: str) -> Import:
+    """The import, into a book that is there, or is made for it."""
+    target = references.resolve(store, args.to)
+    if not isinstance(target, AddressBook):
+        target = references.new_book(found, store, args.to)
+    owner, limits = target.owner, site.limits(found.config)
+    used = sum(book.size for book in store.books(owner)) if limits.quota else 0
+    room = max(0, limits.quota - used) if limits.quota else None
+    rules = Rules(args.on_duplicate, limits.max_resource_size, room)
+    if isinstance(target, UnmappedBook):
+        console.note(f"{args.to} is new")
+        if args.dry_run:
+            return Import({}, rules, None)
+        store.save_book(AddressBook(owner, target.name, displayname=target.name))
+        target = references.book(store, args.to)
+    return Import(
+        store.opened(target).trusted().members, rules, _change(args, store, target, reason)
+    )
+
+
+def _change(
+    args: Namespace, store: FilesystemStore, book: AddressBook, reason: str
+) -> Callable[[Sequence[Wanted]], Sequence[Error | None]] | None:
+    author = references.author("import")
+    return None if args.dry_run else lambda many: store.change(book, many, author, reason)
+
+
+def _read(places: Iterable[str], progress: Callable[[int, int], None]) -> Iterator[Found]:
+    """What is in the files, telling how far one is."""
+    places = list(places)
+    done, total = 0, sum(map(sources.size, places))
+    for place in places:
+        for found in sources.read(place, {}):
+            yield found
+            done += len(found.data)
+            progress(done, total)
+
+
+def _show(args: Namespace, told: Told) -> None:
+    numbers = {word: told.report.counts[word] for word in (*Fate, "repaired")}
+    if args.json:
+        console.show_json(
+            {"book": args.to, "dry_run": args.dry_run} | numbers | {"cards": told.rows}
+        )
+        return
+    heads = ["where", "what", "card", "name", "note"]
+    console.table(heads, [list(row.values()) for row in told.rows])
+    console.note(("would be: " if args.dry_run else "") + told.report.summary())
