@@ -19,6 +19,7 @@ from pycarddav.client import (
     TooManyRedirects,
     Unexpected,
     Unreachable,
+    digest,
     discovery,
     http,
     multistatus,
@@ -100,9 +101,69 @@ def test_a_server_that_says_no_is_not_asked_elsewhere(there, client, status, err
 
 
 def test_another_way_to_log_in_is_named(there, client):
-    there.replies[None, "/"] = 401, {"WWW-Authenticate": 'Digest realm="x", nonce="y"'}, b""
-    with pytest.raises(LoginRefused, match="the server wants Digest authentication, not Basic"):
+    there.replies[None, "/"] = 401, {"WWW-Authenticate": "Negotiate"}, b""
+    with pytest.raises(LoginRefused, match="wants Negotiate authentication, not Basic or Digest"):
         client.get("/")
+
+
+# RFC 7616 §3.9.1: what these challenges are answered with.
+RFC = {
+    "realm": '"http-auth@example.org"',
+    "nonce": '"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"',
+    "opaque": '"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"',
+}
+ANSWERS = {
+    "MD5": "8ca523f5e9506fed4657c9700eebdbec",
+    "SHA-256": "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
+}
+
+
+@pytest.mark.parametrize("algorithm", ANSWERS)
+def test_a_digest_is_that_of_the_rfc(monkeypatch, algorithm):
+    nonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
+    monkeypatch.setattr(digest.secrets, "token_hex", lambda size: nonce)
+    said = ", ".join(f"{name}={value}" for name, value in RFC.items())
+    found = digest.challenge(f'Digest qop="auth, auth-int", algorithm={algorithm}, {said}')
+    answer = found.answer("GET", "/dir/index.html", "Mufasa", "Circle of Life")
+    assert f'response="{ANSWERS[algorithm]}"' in answer
+    assert "nc=00000001" in answer
+
+
+@pytest.mark.parametrize(
+    ("header", "nonce"),
+    [
+        ('Digest realm="a, b", nonce="n"', "n"),
+        ('Negotiate, Digest nonce="n", realm=x, qop=auth', "n"),
+        ('Digest nonce="1", algorithm=SHA-512-256, Digest nonce="2", algorithm=MD5', "2"),
+        ('Digest nonce="1", qop="auth-int"', None),
+        ('Basic realm="Digest nonce=1"', None),
+        ("Digest", None),
+        ("", None),
+    ],
+)
+def test_which_challenges_are_answered(header, nonce):
+    found = digest.challenge(header)
+    assert (found and found.nonce) == nonce
+
+
+def test_a_digest_is_sent_where_it_is_wanted(there, client):
+    def reply(handler):
+        if "Digest " in handler.headers["Authorization"]:
+            handler.say(200, {}, b"x")
+        else:
+            handler.say(401, {"WWW-Authenticate": 'Digest realm="r", nonce="n", qop="auth"'}, b"")
+
+    there.replies[None, "/"] = reply
+    assert [client.get("/").body for _ in range(2)] == [b"x", b"x"]
+    assert [login.split()[0] for login in there.logins] == ["Basic", "Digest", "Digest"]
+    assert "nc=00000002" in there.logins[-1]
+
+
+def test_a_digest_that_is_refused_is_not_sent_again_and_again(there, client):
+    there.replies[None, "/"] = 401, {"WWW-Authenticate": 'Digest realm="r", nonce="n"'}, b""
+    with pytest.raises(LoginRefused, match="does not take this user and password"):
+        client.get("/")
+    assert len(there.asked) == 2
 
 
 @pytest.mark.parametrize("status", http.REDIRECTS)

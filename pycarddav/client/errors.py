@@ -45,4 +45,4 @@ class Unexpected(ClientError):
 
 
 class LoginRefused(Unexpected):
-    """401: no such user, a wrong password, or another way to log in than Basic."""
+    """401: no such user, a wrong password, or another way to log in than Basic and Digest."""

@@ -1,4 +1,4 @@
-"""HTTP to one server: Basic authentication, redirects, TLS, and bounds on all that comes back."""
+"""HTTP to one server: authentication, redirects, TLS, and bounds on all that comes back."""
 
 import base64
 import socket
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from .. import __version__
+from . import digest
 from .errors import (
     ClientError,
     ForeignHost,
@@ -76,6 +77,7 @@ class Http:
         self._home = origin(url)
         self._access = access
         self._open: dict[Origin, HTTPConnection] = {}
+        self._digest: digest.Challenge | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -104,10 +106,12 @@ class Http:
         place = first = self.locate(self.url, url)
         for _ in range(MAX_REDIRECTS + 1):
             answer = self._ask(method, place, body, headers or {}, largest)
-            target = answer.headers.get("location")
-            if not follow or answer.status not in REDIRECTS or not target:
+            if answer.status == 401 and self._is_challenged(answer):
+                answer = self._ask(method, place, body, headers or {}, largest)
+            there = answer.headers.get("location")
+            if not follow or answer.status not in REDIRECTS or not there:
                 return answer
-            place = self._permitted(place, joined(place, target))
+            place = self._permitted(place, joined(place, there))
         raise TooManyRedirects(f"{first} redirects more than {MAX_REDIRECTS} times")
 
     def locate(self, base: str, href: str) -> str:
@@ -128,6 +132,16 @@ class Http:
         if there == here or upgraded or named:
             return url
         raise ForeignHost(place, url)
+
+    def _is_challenged(self, answer: Answer) -> bool:
+        """Whether the server asks for a Digest that it has not had yet."""
+        asked = answer.headers.get("www-authenticate", "")
+        if not self._access.user or "basic" in asked.lower():
+            return False
+        found = digest.challenge(asked)
+        refused = found and self._digest and found.nonce == self._digest.nonce
+        self._digest = None if refused else found
+        return self._digest is not None
 
     def _ask(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], largest: int
@@ -150,13 +164,17 @@ class Http:
     ) -> Answer:
         connection = self._connection(origin(url))
         with _within(connection, self._access.whole):
-            connection.request(method, target(url), body or None, {**self._headers(), **headers})
+            own = self._headers(method, target(url))
+            connection.request(method, target(url), body or None, {**own, **headers})
             response = connection.getresponse()
             try:
                 content = _read(response, largest, url)
             finally:
                 response.close()
-        found = {name.lower(): value for name, value in response.getheaders()}
+        found: dict[str, str] = {}
+        for name, value in response.getheaders():  # RFC 9110 §5.3: several are one list
+            before = found.get(name.lower())
+            found[name.lower()] = value if before is None else f"{before}, {value}"
         return Answer(response.status, response.reason, found, content, url)
 
     def _connection(self, where: Origin) -> "HTTPConnection":
@@ -175,11 +193,14 @@ class Http:
         self._open[where] = made
         return made
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self, method: str, target: str) -> dict[str, str]:
+        user, password = self._access.user, self._access.password
         found = {"User-Agent": f"pycarddav/{__version__}"}
-        if self._access.user:
-            login = f"{self._access.user}:{self._access.password}".encode()
-            found["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
+        if self._digest:
+            found["Authorization"] = self._digest.answer(method, target, user, password)
+        elif user:
+            login = base64.b64encode(f"{user}:{password}".encode()).decode()
+            found["Authorization"] = f"Basic {login}"
         return found
 
 

@@ -1,5 +1,6 @@
 """The methods of WebDAV and CardDAV, each as one function."""
 
+import re
 from collections.abc import Mapping
 
 from ..dav.names import DAV
@@ -72,6 +73,6 @@ class Client(Http):
 
 def _why_refused(answer: Answer) -> str:
     schemes = answer.headers.get("www-authenticate", "")
-    if schemes and "basic" not in schemes.lower():
-        return f"the server wants {schemes.split()[0]:.20} authentication, not Basic"
+    if schemes and not re.search(r"\b(basic|digest)\b", schemes, re.IGNORECASE):
+        return f"the server wants {schemes.split()[0]:.20} authentication, not Basic or Digest"
     return "the server does not take this user and password"
