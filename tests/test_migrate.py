@@ -390,6 +390,21 @@ def test_two_cards_with_one_uid_are_both_kept(migrate, old, here):
     assert counts(migrate()[1]) == {"updated": 1, "unchanged": 1, "repaired": 1}
 
 
+def test_one_address_book_of_several(migrate, old, storage):
+    old.there.replies["PROPFIND", HOME] = lambda asked: asked.say(
+        *(
+            says(book(BOOK), book(f"{HOME}more/"))
+            if asked.headers["Depth"] == "1"
+            else old.home(asked)
+        )
+    )
+    old.there.replies["PROPFIND", f"{HOME}more/"] = 500, {}, b""
+    assert counts(migrate("--book", "friends")[1]) == {"added": 3}
+    code, _, err = migrate("--book", "foes")
+    assert code == 3
+    assert "there is no address book foes there, but friends, more" in err
+
+
 def test_a_user_who_is_not_here_is_not_made(cli, storage, old):
     code, _, err = cli("migrate", old.url, "--to", "bob", "--password-stdin")
     assert (code, err) == (3, "pycarddav: error: there is no user bob\n")

@@ -49,6 +49,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--user", metavar="NAME", type=utf8, help="the user there (default: the same as here)"
     )
+    parser.add_argument(
+        "--book",
+        metavar="NAME",
+        type=utf8,
+        action="append",
+        default=[],
+        help="only this address book, by the last part of its URL; may be given again",
+    )
     passwords.add_argument(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="fetch and judge everything, change nothing"
@@ -122,7 +130,7 @@ def _migrate(args: Namespace, found: Loaded, store: FilesystemStore, source: Sou
     limits = site.limits(found.config)
     author = references.author("migrate")
     migration = Migration(source, store, args.to, author, limits, args.dry_run)
-    plans = list(migration.plans())
+    plans = list(migration.plans(args.book))
     if not plans:
         raise Failure("there are no address books", code=Exit.NOT_FOUND)
     if isinstance(source, RadicaleSource):

@@ -14,6 +14,7 @@ from ..dav.errors import (
     Error,
     Forbidden,
     InsufficientStorage,
+    NotFound,
     QuotaExceeded,
     UidConflict,
     Unavailable,
@@ -69,10 +70,19 @@ class Migration:
     limits: Limits
     dry_run: bool = False
 
-    def plans(self) -> Iterator[Plan]:
-        """What there is; nothing is changed yet.  ClientError, SourceUnreadable."""
+    def plans(self, only: Collection[str] = ()) -> Iterator[Plan]:
+        """What there is, or *only* the books of these names; nothing is changed yet.
+
+        ClientError, SourceUnreadable; NotFound when one of these is not there.
+        """
         taken: set[str] = set()
-        for book in self.source.books():
+        books = self.source.books()
+        if missing := set(only) - {book.name for book in books}:
+            known = ", ".join(book.name for book in books)
+            raise NotFound(f"there is no address book {', '.join(missing)} there, but {known}")
+        for book in books:
+            if only and book.name not in only:
+                continue
             name = _free(_book_name(book.name), taken)
             taken.add(name)
             there = self.store.book(self.owner, name)

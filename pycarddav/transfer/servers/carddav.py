@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from xml.etree.ElementTree import Element
 
 from ...client import (
     Client,
@@ -43,20 +44,13 @@ class CardDavSource:
         return [self._book(url) for url in discovery.books(self._client)]
 
     def _book(self, url: str) -> SourceBook:
-        """What it is called if nothing else; the rest of its properties where the server tells."""
-        named, _ = self._client.propfind(
-            url, DAV.displayname, CARDDAV.addressbook_description, *COLOURS
-        )
-        answers = [named]
-        with suppress(Unexpected, Garbled):
-            answers.append(self._client.propfind(url)[0])
-        props = {
-            name: item
-            for answer in answers
-            for found in answer.responses[:1]
-            for name, item in found.props.items()
-        }
+        """What it is called if nothing else, and whatever more the server likes to tell."""
         name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+        props: dict[str, Element] = {}
+        for wanted in ((DAV.displayname, CARDDAV.addressbook_description, *COLOURS), ()):
+            with suppress(Unexpected, Garbled):  # its cards are what matters
+                for response in self._client.propfind(url, *wanted)[0].responses[:1]:
+                    props |= response.props
         return SourceBook(url, name, tuple(props.values()))
 
     def listing(self, book: SourceBook) -> list[Listed]:
