@@ -167,6 +167,16 @@ def test_what_was_changed_or_deleted_here_stays_so(migrate, old, here, storage):
     assert here() == {"ada.vcf": mine, "b b.vcf": BOB}
 
 
+def test_a_book_that_is_in_use_here_keeps_its_name(cli, migrate, old, storage):
+    cli("book", "create", "anna/friends", "--displayname", "New")
+    store = FilesystemStore(storage)
+    migrate()  # into an empty one
+    assert store.book("anna", "friends").displayname == "Friends & foes"
+    old.props = [E(DAV.displayname, "Others")]
+    migrate()
+    assert store.book("anna", "friends").displayname == "Friends & foes"
+
+
 def test_a_card_that_is_here_under_this_name_stays(cli, migrate, here, storage):
     cli("book", "create", "anna/friends")
     folder = storage / "anna/friends"

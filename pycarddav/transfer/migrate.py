@@ -107,9 +107,10 @@ class Migration:
             yield self._take(target, fetched, here)
 
     def _ready(self, plan: Plan) -> AddressBook:
-        """The book to put cards into, with the properties it had if nobody has set any here."""
+        """The book to put cards into: it is called as it was, unless somebody here has used it."""
         target = plan.target
-        if plan.new or not (target.displayname or target.description or target.dead):
+        unused = plan.new or not any(self.store.entries(target))
+        if unused or not (target.displayname or target.description or target.dead):
             self.store.save_book(with_properties(target, plan.book, self.limits))
         return self.store.book(target.owner, target.name) or target
 
