@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pycarddav.cli.reference import page
 from pycarddav.config import SCHEMA, ConfigError, Given, Key, example, from_environment, load
 from pycarddav.config.values import (
     absolute,
@@ -227,6 +228,12 @@ def test_what_makes_no_sense_is_refused(read, written):
 def test_the_example_file_is_the_schemas():
     assert (ROOT / "config.example.ini").read_text() == example(), (
         "pycarddav config example > config.example.ini"
+    )
+
+
+def test_the_reference_is_the_schemas():
+    assert (ROOT / "docs" / "configuration.md").read_text() == page(), (
+        "pycarddav config reference > docs/configuration.md"
     )
 
 

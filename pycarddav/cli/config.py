@@ -9,6 +9,9 @@ from ..config import HIDDEN, SCHEMA, Key, Loaded, example
 from . import console
 from .console import Exit
 from .options import add_options, loaded
+from .reference import page
+
+TEXTS = {"example": example, "reference": page}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -17,13 +20,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     show.add_argument("--json", action="store_true", help="as one JSON object")
     check = actions.add_parser("check", help="say whether the configuration is valid")
     actions.add_parser("example", help="print a file with every key and its default")
+    actions.add_parser("reference", help="print docs/configuration.md: every key, explained")
     for action in (show, check):
         add_options(action, "server", "storage", "auth")
 
 
 def run(args: Namespace) -> int:
-    if args.action == "example":
-        print(example(), end="")
+    if write := TEXTS.get(args.action):
+        print(write(), end="")
         return Exit.OK
     found = loaded(args)
     if args.action == "check":

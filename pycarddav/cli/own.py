@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 from ..auth import accounts, tokens
 from ..auth.htpasswd import HtpasswdUnreadable
@@ -14,6 +15,7 @@ from ..config.schema import Config, Server
 from ..dav.errors import InsufficientStorage, Unavailable
 from ..doctor import Ailment, Finding, Visit
 from ..doctor.findings import ok
+from ..serve.self_signed import AUTHORITY
 from ..serve.sockets import is_unix
 from ..store.filesystem import health
 from . import console, serve, storage
@@ -109,9 +111,17 @@ def visit(config: Config, user: str) -> Iterator[Visit]:
     known = accounts.users(config.auth.htpasswd) if "htpasswd" in config.auth.type else ()
     if user and config.auth.type == ("htpasswd",) and user not in known:
         raise accounts.UserNotFound(user)
-    access = Access(user or next(iter(known), ""), insecure=bool(config.server.certificate))
+    chosen = user or next(iter(known), "")
+    access = Access(chosen, ca=_authority(config), insecure=bool(config.server.certificate))
     with _password(config, access.user) if access.user else nullcontext("") as password:
         yield Visit(url(config), replace(access, password=password), own=True)
+
+
+def _authority(config: Config) -> Path | None:
+    """What ``pycarddav tls self-signed`` has left beside the certificate."""
+    certificate = config.server.certificate
+    made = certificate.with_name(AUTHORITY) if certificate else None
+    return made if made and made.exists() else None
 
 
 @contextmanager

@@ -102,8 +102,9 @@ def address(visit: Visit) -> Iterator[Finding]:
         ailment = Ailment.not_running if visit.own else Ailment.unreachable
         facts = {"url": visit.url, "host": visit.host, "port": visit.port}
         raise ailment.stop(**facts, why=error.strerror or error) from None
-    places = ", ".join(dict.fromkeys(str(item[4][0]) for item in found))
-    yield ok(f"{visit.host} ({places}) answers on port {visit.port}")
+    places = {str(item[4][0]) for item in found} - {visit.host}
+    shown = f" ({', '.join(sorted(places))})" if places else ""
+    yield ok(f"{visit.host}{shown} answers on port {visit.port}")
 
 
 def tls(visit: Visit) -> Iterator[Finding]:
