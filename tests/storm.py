@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from disk import ME, card
 
 from pycarddav.dav.errors import NotFound, PreconditionFailed, UidConflict
 from pycarddav.dav.headers import ANYTHING, Condition
+from pycarddav.model import Principal
+from pycarddav.protocol.app import App
 from pycarddav.store.filesystem import FilesystemStore
 
 BOOKS = ("friends", "work")
@@ -146,19 +149,31 @@ class Lane:
                 self.store.put(self.book(book), name, content(uid, text), uid, condition, ME)
 
 
-ASKED = ("open", "os.rename", "os.link", "os.remove", "os.truncate")  # of sys.addaudithook()
+# Of sys.addaudithook(): what changes something
+CHANGING = ("os.rename", "os.link", "os.remove", "os.truncate", "os.mkdir")
 
 
-def killed_move(storage: Path, name: str, at: int) -> None:
-    """Move a card to the other book; be killed before the thing of this number is asked for."""
+def killed(do: Callable[[FilesystemStore], None], storage: Path, at: int) -> None:
+    """Do this; be killed before the change of this number is asked of the operating system."""
     store = FilesystemStore(storage)
-    source, target = (store.book("alice", book) for book in BOOKS)
-    (found,) = store.entries(source, [name])
     asked = itertools.count()
 
-    def heard(event: str, _: object) -> None:
-        if event in ASKED and next(asked) == at:
+    def heard(event: str, args: tuple[object, ...]) -> None:
+        writes = event == "open" and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_DIRECTORY)
+        if (writes or event in CHANGING) and next(asked) == at:
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(heard)
-    store.move(found, target, name, ANYTHING, ANYTHING, ME)
+    do(store)
+
+
+def move_ada(store: FilesystemStore) -> None:
+    """Move her card from one book to the other."""
+    source, target = (store.book("alice", book) for book in BOOKS)
+    (found,) = store.entries(source, ["ada.vcf"])
+    store.move(found, target, "ada.vcf", ANYTHING, ANYTHING, ME)
+
+
+def welcome_alice(store: FilesystemStore) -> None:
+    """As at her first login."""
+    App(store, lambda request: None).welcome(Principal("alice"))

@@ -325,6 +325,34 @@ def test_a_deleted_book_can_be_brought_back_with_its_past(synced):
     assert deleted.books(synced.store.root) == []
 
 
+def delete_book(store, friends, work):
+    store.delete_book(work, ME)
+
+
+def move_book(store, friends, work):
+    store.move_book(friends, "alice", "work", True, ME)
+
+
+def copy_book(store, friends, work):
+    store.copy_book(friends, "alice", "work", True, ME)
+
+
+@pytest.mark.parametrize("change", [delete_book, move_book, copy_book])
+def test_the_history_knows_who_deleted_or_replaced_a_book(synced, change):
+    synced.store.save_book(AddressBook("alice", "work"))
+    change(synced.store, synced.book, synced.store.book("alice", "work"))
+    (found,) = deleted.books(synced.store.root)
+    reason = change.__name__.removesuffix("_book")
+    assert (found.name, found.reason, found.author) == ("work", reason, ME)
+
+
+def test_the_history_of_a_copy_begins_with_who_made_it(synced):
+    synced.store.copy_book(synced.book, "alice", "copy", False, ME)
+    copied = synced.store.opened(synced.store.book("alice", "copy"))
+    found = {(it.name, it.reason, it.author) for it in timeline.versions(copied)}
+    assert found == {("ada.vcf", "copy", ME), ("bob.vcf", "copy", ME)}
+
+
 def test_a_deleted_book_is_not_brought_back_over_another(synced):
     synced.store.delete_book(synced.book, ME)
     synced.store.save_book(AddressBook("alice", "friends"))

@@ -98,12 +98,21 @@ def survivors(store, cards, open_ends):
     return found
 
 
+def killed(do, storage, at):
+    """Whether this came to its end, and was not killed at that number of steps."""
+    process = PROCESSES.Process(target=storm.killed, args=(do, storage, at))
+    process.start()
+    process.join(60)
+    assert process.exitcode in (0, -signal.SIGKILL)
+    return process.exitcode == 0
+
+
 NEW, OLD = (storm.content("ada", text) for text in ("new", "old"))
 
 
 @pytest.mark.parametrize("there", [None, OLD, NEW], ids=["free", "taken", "one file"])
 def test_a_card_that_moves_is_in_one_of_the_books_whoever_is_killed(tmp_path, there):
-    """Killed before each thing that is asked of the operating system, and at last not at all."""
+    """Killed before each change that is asked of the operating system, and at last not at all."""
     from_, to = (tmp_path / "alice" / book / "ada.vcf" for book in BOOKS)
     before, after = {from_: NEW, to: there}, {from_: None, to: NEW}
     outcomes = []
@@ -118,9 +127,7 @@ def test_a_card_that_moves_is_in_one_of_the_books_whoever_is_killed(tmp_path, th
         clients = [Client(store, book) for book in BOOKS]
         for client in clients:
             client.sync()
-        process = PROCESSES.Process(target=storm.killed_move, args=(tmp_path, "ada.vcf", at))
-        process.start()
-        process.join(60)
+        ended = killed(storm.move_ada, tmp_path, at)
         for client in clients:
             assert_told_the_truth(
                 FilesystemStore(tmp_path), client.book, client.token, client.cards
@@ -128,10 +135,21 @@ def test_a_card_that_moves_is_in_one_of_the_books_whoever_is_killed(tmp_path, th
         now = {path: path.read_bytes() if path.exists() else None for path in (from_, to)}
         assert now in (before, after)
         outcomes.append(now)
-        if process.exitcode == 0:
+        if ended:
             break
-        assert process.exitcode == -signal.SIGKILL
     assert [outcomes[0], outcomes[-2], outcomes[-1]] == [before, after, after]
+
+
+def test_whoever_is_killed_at_a_first_login_leaves_no_home_without_a_book(tmp_path):
+    for at in itertools.count():
+        storage = tmp_path / str(at)
+        ended = killed(storm.welcome_alice, storage, at)
+        store = FilesystemStore(storage)
+        storm.welcome_alice(store)
+        assert [book.name for book in store.books("alice")] == ["contacts"]
+        if ended:
+            break
+    assert at > 5
 
 
 def assert_told_the_truth(store, book, token, cards):

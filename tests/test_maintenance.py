@@ -11,6 +11,7 @@ from command import on_a_terminal
 from conftest import ALICE, vcard
 
 from pycarddav.cli import moments
+from pycarddav.cli.references import login_name
 from pycarddav.dav.headers import ANYTHING
 from pycarddav.serve.tidying import tidied
 from pycarddav.store.filesystem import FilesystemStore
@@ -178,7 +179,7 @@ def test_a_book_that_was_deleted_comes_back(cli, phone, undo):
     assert (code, phone.cards()) == (0, None)
     assert cli("history", "anna/contacts")[2] == (
         "pycarddav: error: there is no address book anna/contacts\n"
-        "hint: it was deleted: pycarddav restore anna/contacts\n"
+        f"hint: it was deleted by {login_name()}: pycarddav restore anna/contacts\n"
     )
     undo(err)
     assert phone.cards() == before

@@ -73,8 +73,9 @@ def parts(store: FilesystemStore, reference: str) -> tuple[AddressBook, str | No
 
 def _instead(store: FilesystemStore, reference: str) -> str:
     """What somebody who asked for a book that is not there may have meant."""
-    if lost(store, reference):
-        return f"it was deleted: pycarddav restore {reference}"
+    if gone := lost(store, reference):
+        by = f" by {gone.author.user}" if gone.author.user else ""
+        return f"it was deleted{by}: pycarddav restore {reference}"
     known = [f"{book.owner}/{book.name}" for book in store.books(reference.partition("/")[0])]
     return f"there is {', '.join(known)}" if known else "pycarddav book list"
 

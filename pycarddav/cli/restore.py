@@ -40,7 +40,8 @@ def run(args: Namespace) -> int:
 
 def _bring_back(args: Namespace, store: FilesystemStore, lost: Deleted) -> None:
     deleted.bring_back(store.root, lost)
-    console.note(f"{args.reference} is back, which was deleted at {moments.shown(lost.time)}")
+    by = f" by {lost.author.user}" if lost.author.user else ""
+    console.note(f"{args.reference} is back, which was deleted at {moments.shown(lost.time)}{by}")
     console.undo(args, "book", "delete", args.reference)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ..dav.errors import Error, MethodNotAllowed, NotFound, Unauthorized
-from ..model import AddressBook, Home, Principal, Resource, Unmapped
+from ..model import AddressBook, Principal, Resource, Unmapped
 from ..store import Store
 from . import methods, properties, reports
 from .access import see
@@ -71,7 +71,6 @@ class App:
     def welcome(self, principal: Principal) -> None:
         """At the first login there is a home, and a book in it: phones do not make one."""
         if self.store.home(principal.name) is None:
-            self.store.save_home(Home(principal.name))
             self.store.save_book(replace(FIRST_BOOK, owner=principal.name))
 
     @staticmethod

@@ -52,7 +52,10 @@ class Store(Protocol):
         """The book as it is now, if there is one."""
 
     def save_book(self, book: AddressBook) -> None:
-        """Create the book, or replace its properties; what it says of its cards is ignored."""
+        """Create the book, or replace its properties; what it says of its cards is ignored.
+
+        Where there is no home it comes with the book: never one without the other.
+        """
 
     def delete_book(self, book: AddressBook, author: Author) -> None:
         """Remove the book and its cards."""

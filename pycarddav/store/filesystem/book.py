@@ -128,6 +128,11 @@ class Book:
 
     # What changes
 
+    def fill(self, cause: Cause) -> None:
+        """Take what is in the folder, which is new, for the work of *cause*."""
+        with files.trouble(self.path), self.locked():
+            self.mirror.fill(cause)
+
     def put(
         self,
         name: str,

@@ -1,5 +1,6 @@
 """The books that were deleted: put away whole, to be brought back or, after a time, dropped."""
 
+import json
 import os
 import shutil
 from contextlib import suppress
@@ -7,21 +8,44 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ...dav.errors import Conflict, NotFound
+from ...model import Author
 from . import files
+from .journal import Cause
 from .root import Root, folders, inode
 
 FOLDER = ".deleted"  # among the owners' states
 CARDS = "cards"
+_CAUSE = "cause"
 
 
 @dataclass(frozen=True)
 class Deleted:
-    """A book that was deleted at *time*; *path* is where it is put away."""
+    """A book that was deleted at *time*; *path* is where it is put away.
+
+    *reason* is what was done: it was deleted, or another was moved or copied to its place.
+    """
 
     owner: str
     name: str
     time: datetime
     path: str
+    reason: str
+    author: Author
+
+
+def sign(path: str, cause: Cause) -> None:
+    """Say beside a book that is put away who did it, and why."""
+    said = {"reason": cause.reason, "user": cause.author.user, "agent": cause.author.agent}
+    files.replace(os.path.join(path, _CAUSE), json.dumps(said).encode() + b"\n")
+
+
+def _signed(path: str) -> tuple[str, Author]:
+    """What sign() said; nothing where the folder had vanished before."""
+    try:
+        said = json.loads(files.read(os.path.join(path, _CAUSE), 10_000)[0])
+        return str(said["reason"]), Author(str(said["user"]), str(said["agent"]))
+    except (OSError, ValueError, LookupError, TypeError):
+        return "", Author("")
 
 
 def books(root: Root) -> list[Deleted]:
@@ -36,7 +60,8 @@ def books(root: Root) -> list[Deleted]:
 def _deleted(path: list[str]) -> Deleted:
     _, owner, name, _ = path
     full = os.path.join(*path)
-    return Deleted(owner, name, datetime.fromtimestamp(os.stat(full).st_mtime, UTC), full)
+    time = datetime.fromtimestamp(os.stat(full).st_mtime, UTC)
+    return Deleted(owner, name, time, full, *_signed(full))
 
 
 def bring_back(root: Root, book: Deleted) -> None:
@@ -49,10 +74,12 @@ def bring_back(root: Root, book: Deleted) -> None:
     with files.trouble(book.path):
         files.make_folders(state)
         for file in os.listdir(book.path):
-            if file != CARDS:
+            if file not in (CARDS, _CAUSE):
                 os.rename(os.path.join(book.path, file), os.path.join(state, file))
         os.rename(os.path.join(book.path, CARDS), path)
         files.sync_folder(os.path.dirname(path))
+        with suppress(OSError):
+            os.unlink(os.path.join(book.path, _CAUSE))
         with suppress(OSError):
             os.removedirs(book.path)
 

@@ -17,6 +17,7 @@ from ...model import AddressBook, Author, BrokenCard, Card, Changes, Dead, Entry
 from . import deleted, files, health, housekeeping, leftovers, names, promises, properties, shelf
 from .book import Book, Wanted
 from .health import Tally
+from .journal import Cause, now
 from .properties import Properties
 from .retention import Retention
 from .root import Root, folders, inode
@@ -124,7 +125,7 @@ class FilesystemStore:
 
     def save_home(self, home: Home) -> None:
         path = self._shelf.new_path(home.owner)
-        values = {"displayname": home.displayname, "dead": home.dead}
+        values = _of_home(home)
         exists = self.home(home.owner) is not None
         with files.trouble(home.path), self._shelf.home_locks(home.owner):
             if exists or inode(path):
@@ -160,10 +161,12 @@ class FilesystemStore:
         )
 
     def save_book(self, book: AddressBook) -> None:
-        path = self._shelf.new_path(book.owner, book.name)
-        self._make_home(book.owner)
+        path, home = self._shelf.new_path(book.owner, book.name), self.home(book.owner)
         with files.trouble(book.path), self._shelf.home_locks(book.owner):
-            if self.book(book.owner, book.name):
+            if not home and not inode(at := self._shelf.path(book.owner)):
+                self._shelf.put_away(book.owner, book.name)
+                shelf.create(at, _of_home(Home(book.owner)), {book.name: _values(book)})
+            elif self.book(book.owner, book.name):
                 properties.write(path, _values(book))
             else:
                 self._shelf.put_away(book.owner, book.name)
@@ -172,7 +175,8 @@ class FilesystemStore:
     def delete_book(self, book: AddressBook, author: Author) -> None:
         kept, path = self._shelf.book(book), self._path(book)
         with files.trouble(book.path), self._shelf.home_locks(book.owner), kept.locked():
-            self._shelf.put_away(book.owner, book.name, path if inode(path) else None)
+            cause = Cause(now(), "delete", author)
+            self._shelf.put_away(book.owner, book.name, path if inode(path) else None, cause)
             files.sync_folder(os.path.dirname(path))
         self._shelf.drop(path)
 
@@ -184,7 +188,8 @@ class FilesystemStore:
         kept.trusted()
         self._make_home(owner)
         with files.trouble(book.path), self._shelf.home_locks(book.owner, owner):
-            with self._shelf.replacing(owner, name, overwrite, kept) as created:
+            cause = Cause(now(), "move", author)
+            with self._shelf.replacing(owner, name, overwrite, cause, kept) as created:
                 os.rename(source, target)
                 self._shelf.move_state(book.owner, book.name, self.root.state(owner, name))
             files.sync_folder(os.path.dirname(target))
@@ -207,12 +212,14 @@ class FilesystemStore:
         with files.trouble(book.path), shelf.new_folder(target, values) as making:
             if cards:
                 _copy(kept, making)
+            cause = Cause(now(), "copy", author)
             with (
                 self._shelf.home_locks(owner),
-                self._shelf.replacing(owner, name, overwrite) as created,
+                self._shelf.replacing(owner, name, overwrite, cause) as created,
             ):
                 os.rename(making, target)
             files.sync_folder(os.path.dirname(target))
+            self._shelf.book(AddressBook(owner, name)).fill(cause)
         return created
 
     def entries(self, book: AddressBook, names: Collection[str] | None = None) -> Iterator[Entry]:
@@ -333,6 +340,10 @@ class FilesystemStore:
         """When a book was made; a folder that came by other ways has no age, and is last."""
         created = self._read_properties(self._shelf.path(owner, name)).get("created")
         return created if isinstance(created, int | float) else float("inf")
+
+
+def _of_home(home: Home) -> dict[str, Any]:
+    return {"displayname": home.displayname, "dead": home.dead}
 
 
 def _values(book: AddressBook) -> dict[str, Any]:

@@ -126,7 +126,14 @@ class Mirror:
         self.snapshot = Snapshot.of(members, self.journal.seq, state)
         self.recalled = True
 
-    def reconcile(self, suspects: Iterable[str]) -> None:
+    def fill(self, cause: Cause) -> None:
+        """Take what is in a folder that is new for the work of *cause*."""
+        self._recall()
+        if not self.journal.exists:
+            self._begin(self.snapshot)
+            self.reconcile(self._differing(), cause)
+
+    def reconcile(self, suspects: Iterable[str], cause: Cause | None = None) -> None:
         """Look at these files again, and at what other processes have changed."""
         try:
             expected = self.journal.appended()
@@ -147,7 +154,7 @@ class Mirror:
             self._hold(name, Broken(f"has the UID of {owner}", stamp, waits=True))
         for name in expected.keys() - found.keys():  # the other process saw it whole
             found[name] = Member(etag) if (etag := expected[name]) else None
-        self.commit(found, Cause(now(), "found"), expected)
+        self.commit(found, cause or Cause(now(), "found"), expected)
 
     def commit(
         self,

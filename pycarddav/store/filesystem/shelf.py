@@ -4,7 +4,7 @@ import os
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from ...model import AddressBook
 from . import deleted, files, folder, journal, properties
 from .book import Book, locked
 from .folder import Folder
+from .journal import Cause
 from .leftovers import NEW_FOLDER
 from .lock import Lock
 from .root import Root, folders, inode
@@ -138,7 +139,9 @@ class Shelf:
         return Lock(self.root.state(owner, ".properties.lock")).within()
 
     @contextmanager
-    def replacing(self, owner: str, name: str, overwrite: bool, *moving: Book) -> Iterator[bool]:
+    def replacing(
+        self, owner: str, name: str, overwrite: bool, cause: Cause, *moving: Book
+    ) -> Iterator[bool]:
         """Make room for a book, under its lock and those of *moving*; whether there was room.
 
         PreconditionFailed.
@@ -149,16 +152,19 @@ class Shelf:
             raise PreconditionFailed("there is a book already")
         replaced = [self.book(AddressBook(owner, name))] if there else []
         with locked(*moving, *replaced):
-            self.put_away(owner, name, path if there else None)
+            self.put_away(owner, name, path if there else None, cause)
             yield not there
         self.drop(path)
 
-    def put_away(self, owner: str, name: str, path: str | None = None) -> None:
+    def put_away(
+        self, owner: str, name: str, path: str | None = None, cause: Cause | None = None
+    ) -> None:
         """Move what is left of a book to where deleted books are kept."""
         stamp = f"{journal.now()}-{secrets.token_hex(3)}"
         away = self.root.state(deleted.FOLDER, owner, name, stamp)
-        if path:
+        if path and cause:
             files.make_folders(away)
+            deleted.sign(away, cause)
             os.rename(path, os.path.join(away, deleted.CARDS))
         self.move_state(owner, name, away)
 
@@ -180,9 +186,15 @@ class Shelf:
             raise Unavailable(f"the home of {owner} has vanished: put it back")
 
 
-def create(path: str, values: dict[str, Any]) -> None:
-    """Make a folder with its properties, whole or not at all.  Conflict."""
+def create(
+    path: str, values: dict[str, Any], inside: Mapping[str, dict[str, Any]] | None = None
+) -> None:
+    """Make a folder with its properties, and folders *inside*, whole or not at all.  Conflict."""
     with new_folder(path, values) as making:
+        for name, its in (inside or {}).items():
+            os.mkdir(os.path.join(making, name), mode=0o700)
+            properties.write(os.path.join(making, name), its)
+            files.sync_folder(making)
         os.rename(making, path)
     files.sync_folder(os.path.dirname(path))
 
