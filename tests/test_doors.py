@@ -4,10 +4,19 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from logins import basic, served, who
+from logins import basic, proof, served, who
 
-from pycarddav.auth import DoorClosed, DoorUnusable, Identity, LoginFailed, accounts, passwords
+from pycarddav.auth import (
+    DoorClosed,
+    DoorUnusable,
+    Identity,
+    LoginFailed,
+    accounts,
+    htdigest,
+    passwords,
+)
 from pycarddav.auth.basic import BASIC
+from pycarddav.auth.digest import Digest
 from pycarddav.auth.gate import Gate
 from pycarddav.auth.remote_user import RemoteUser
 from pycarddav.auth.throttle import Throttle
@@ -148,21 +157,37 @@ class Anybody:
         return Identity(login.user)
 
 
-OFFERS = {
-    "basic": (Anybody(), lambda name: {"headers": {"authorization": basic(f"{name}:secret")}}),
-    "remote_user": (RemoteUser(), lambda name: {"user": name.encode().decode("latin-1")}),
-}
+def by_basic(name, folder):
+    return Anybody(), {"headers": {"authorization": basic(f"{name}:secret")}}
+
+
+def by_proxy(name, folder):
+    return RemoteUser(), {"user": name.encode().decode("latin-1")}
+
+
+def by_digest(name, folder):
+    hashed = htdigest.digest("SHA-256", name, "pycarddav", "secret")
+    (folder / "htdigest").write_text(f"{name}:pycarddav:{hashed}\n")
+    door = Digest(folder / "htdigest", "pycarddav")
+    told = {"realm": "pycarddav", "nonce": door._nonces.new(), "algorithm": "SHA-256"}
+    return door, {"headers": {"authorization": proof(told, user=name, uri="/")}}
+
+
+OFFERS = [by_basic, by_proxy, by_digest]  # for tokens of others see test_oauth.py
+
+
+# A colon ends the user of HTTP Basic, and a digest is of the very octets.
+ELSEWISE = [(by_basic, "a:b"), (by_digest, "jose\u0301")]
 
 
 @pytest.mark.parametrize(
-    ("door", "name"),
-    # A colon ends the user of HTTP Basic.
-    [pair for pair in product(OFFERS, NAMES) if pair != ("basic", "a:b")],
-    ids=lambda word: ascii(word[:20]),
+    ("offer", "name"),
+    [pair for pair in product(OFFERS, NAMES) if pair not in ELSEWISE],
+    ids=lambda word: ascii(word[:20]) if isinstance(word, str) else word.__name__,
 )
-def test_nobody_comes_in_under_a_name_that_no_user_can_have(door, name):
-    door, offer = OFFERS[door]
-    request = Request("GET", "/", **offer(name))
+def test_nobody_comes_in_under_a_name_that_no_user_can_have(tmp_path, offer, name):
+    door, offered = offer(name, tmp_path)
+    request = Request("GET", "/", **offered)
     if expected := NAMES[name]:
         assert Gate([door])(request) == Principal(expected)
     else:
@@ -170,12 +195,12 @@ def test_nobody_comes_in_under_a_name_that_no_user_can_have(door, name):
             Gate([door])(request)
 
 
-@pytest.mark.parametrize("door", OFFERS)
-def test_an_administrator_is_one_behind_every_door(door):
-    door, offer = OFFERS[door]
-    gate = Gate([door], ["root"])
-    assert gate(Request("GET", "/", **offer("root"))) == Principal("root", admin=True)
-    assert gate(Request("GET", "/", **offer("Root"))) == Principal("Root")
+@pytest.mark.parametrize("offer", OFFERS)
+def test_an_administrator_is_one_behind_every_door(tmp_path, offer):
+    for name, admin in {"root": True, "Root": False}.items():
+        door, offered = offer(name, tmp_path)
+        found = Gate([door], ["root"])(Request("GET", "/", **offered))
+        assert found == Principal(name, admin=admin)
 
 
 # Several doors

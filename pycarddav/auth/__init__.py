@@ -20,7 +20,9 @@ from ..protocol.messages import Request
 
 Authenticator = Callable[[Request], Principal | None]
 
-DoorName = Literal["htpasswd", "ldap", "oauth", "remote_user"]  # serve/site.py makes one of each
+DoorName = Literal[
+    "htpasswd", "digest", "ldap", "oauth", "remote_user"
+]  # serve/site.py makes one of each
 
 GOOD_FOR = 15 * 60.0  # seconds that a good login is remembered, unless its door knows better
 
@@ -56,6 +58,7 @@ class Identity:
 class Scheme:
     """*name* is in lower case; "" is what a proxy says of its client.
 
+    Where the same is offered with each request (*repeated*), what became of it can be remembered.
     *read* makes a login of what stands after the name; ValueError if that can be nobody's.
     *challenges* are what WWW-Authenticate says, after that failure if there was one.
     """
@@ -63,6 +66,7 @@ class Scheme:
     name: str
     read: Callable[[str, Request], Login]
     challenges: Callable[["LoginFailed | None"], Sequence[str]]
+    repeated: bool = True
 
 
 class Door(Protocol):
@@ -94,6 +98,14 @@ class LoginFailed(Unauthorized):
     def __init__(self, reason: str, challenges: Sequence[str] = (BASIC,)) -> None:
         super().__init__("the user name or the password is wrong", challenges)
         self.reason = reason
+
+
+class Stale(LoginFailed):
+    """*user* has proven to know the password, for a request that is not this one."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__("stale")
+        self.user = user
 
 
 class DoorUnusable(Exception):

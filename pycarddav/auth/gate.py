@@ -19,12 +19,13 @@ from threading import Lock
 from ..dav.errors import Unauthorized
 from ..model import Principal
 from ..protocol.messages import Request
-from . import Door, DoorClosed, Identity, Login, LoginFailed, Scheme
+from . import Door, DoorClosed, Identity, Login, LoginFailed, Scheme, Stale
 from .names import check_name, normal
 from .throttle import Throttle, Turnstile
 
 log = logging.getLogger(__name__)
 
+REMEMBERED = 1024  # logins that were right, and as many that were wrong
 WRONG_FOR = 60.0  # seconds that a wrong login is remembered
 CLOSED_FOR = 5.0  # and that its door was closed
 
@@ -41,7 +42,7 @@ class Outcome:
 class Memory:
     """Outcomes by a keyed digest, of bounded size: no secret is kept, the stalest goes first."""
 
-    def __init__(self, size: int = 1024) -> None:
+    def __init__(self, size: int) -> None:
         self._size = size
         self._lock = Lock()
         self._outcomes: OrderedDict[bytes, Outcome] = OrderedDict()
@@ -82,7 +83,8 @@ class Entrance:
         self._admins = frozenset(admins)
         self._throttle, self._turnstile, self._clock = throttle, turnstile, clock
         self._key = secrets.token_bytes(32)
-        self._right, self._wrong = Memory(), Memory()
+        size = REMEMBERED if self.scheme.repeated else 0
+        self._right, self._wrong = Memory(size), Memory(size)
 
     def enter(self, request: Request, offered: str) -> Principal:
         """LoginFailed, DoorClosed, TooManyRequests, Busy."""
@@ -126,6 +128,9 @@ class Entrance:
                     return principal
                 if identity := _first(hard, login, failures):
                     return self._right_one(login, digest, identity, generation)
+            for failure in failures:
+                if isinstance(failure, Stale):
+                    raise failure  # which is nobody's guess, and not the same next time
         raise self._wrong_one(login, digest, failures, generation)
 
     def _right_one(
@@ -140,7 +145,8 @@ class Entrance:
         if identity.good_for > 0:
             until = self._clock() + identity.good_for
             self._right.put(digest, Outcome(principal, generation, until))
-        self._throttle.passed(_whom(login, digest), login.request.remote)
+        if not login.familiar:  # or who guesses would be forgiven with each request
+            self._throttle.passed(_whom(login, digest), login.request.remote)
         return principal
 
     def _principal(self, identity: Identity) -> Principal:

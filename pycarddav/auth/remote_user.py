@@ -17,10 +17,10 @@ def read(written: str, request: Request) -> Login:
     user = written.encode("latin-1").decode()  # WSGI's way to hand over octets (PEP 3333)
     if "," in user:
         raise ValueError("two users at once")
-    return Login(normal(user), "", request)
+    return Login(normal(user), "", request, familiar=True)
 
 
-REMOTE_USER = Scheme("", read, lambda failure: [])
+REMOTE_USER = Scheme("", read, lambda failure: [], repeated=False)
 
 
 class RemoteUser:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import __version__
-from ..auth import Login, LoginFailed, accounts
+from ..auth import Login, LoginFailed, accounts, htdigest
 from ..auth.htpasswd import Htpasswd
 from ..auth.names import UserNameRefused, check_name
 from ..auth.passwords import random_password
@@ -32,8 +32,9 @@ class Account:
 def wanted(config: Config) -> bool:
     """Whether a new storage is to get a first user: not where the users are kept elsewhere."""
     htpasswd = config.auth.htpasswd
-    here = "htpasswd" in config.auth.type and htpasswd.parent == config.storage.folder
-    return here and not htpasswd.exists()
+    files = {"htpasswd", "digest"} & set(config.auth.type)
+    here = files and htpasswd.parent == config.storage.folder
+    return bool(here) and not htpasswd.exists()
 
 
 def begin(config: Config) -> Account:
@@ -48,7 +49,14 @@ def begin(config: Config) -> Account:
         with open(descriptor, "w") as opened:
             opened.write(f"{password}\n")
     accounts.add_user(config.auth.htpasswd, user, password)
+    set_digest(config, user, password)
     return Account(user, password, file, welcome(config, user))
+
+
+def set_digest(config: Config, user: str, password: str) -> None:
+    """Keep what HTTP Digest needs as well, where that is a way to log in."""
+    if "digest" in config.auth.type:
+        htdigest.set_password(config.digest.file, config.digest.realm, user, password)
 
 
 def welcome(config: Config, user: str) -> tuple[str, ...]:

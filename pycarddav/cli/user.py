@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from ..auth import accounts
+from ..auth import accounts, htdigest
 from ..auth.names import check_name
 from ..config import Loaded
 from ..serve import site
@@ -40,7 +40,7 @@ def run(args: Namespace) -> int:
 def add(args: Namespace, found: Loaded) -> None:
     folder, htpasswd = found.config.storage.folder, found.config.auth.htpasswd
     check_name(args.user)
-    if "htpasswd" not in found.config.auth.type:
+    if not {"htpasswd", "digest"} & set(found.config.auth.type):
         console.warn(f"[auth] type has no htpasswd: nobody logs in by {htpasswd}")
     new = storage.is_new(found, init=args.init)
     storage.check_access(folder)
@@ -48,6 +48,7 @@ def add(args: Namespace, found: Loaded) -> None:
     if new:
         storage.begin(folder)
     accounts.add_user(htpasswd, args.user, password)
+    first_run.set_digest(found.config, args.user, password)
     books = first_run.welcome(found.config, args.user)
     console.note(f"added {args.user}, who has: {', '.join(books)}")
     console.undo(args, "user", "remove", args.user)
@@ -60,6 +61,7 @@ def passwd(args: Namespace, found: Loaded) -> None:
     password = passwords.chosen(args, f"Password for {args.user}: ")
     first = first_run.waiting(htpasswd, args.user)
     accounts.set_password(htpasswd, args.user, password)
+    first_run.set_digest(found.config, args.user, password)
     if first:
         first.unlink(missing_ok=True)
     console.note(f"changed the password of {args.user}")
@@ -69,6 +71,9 @@ def remove(args: Namespace, found: Loaded) -> None:
     htpasswd = found.config.auth.htpasswd
     first = first_run.waiting(htpasswd, args.user)
     accounts.remove_user(htpasswd, args.user)
+    digest = found.config.digest
+    if digest.file.exists():
+        htdigest.remove_user(digest.file, digest.realm, args.user)
     if first:
         first.unlink(missing_ok=True)
     home = found.config.storage.folder / args.user

@@ -84,8 +84,10 @@ def load(file: str | None = None, options: Mapping[Key, Given] | None = None) ->
         for section, kind in SECTIONS.items()
     }
     config = Config(**sections)
-    auth = replace(config.auth, htpasswd=config.storage.folder / config.auth.htpasswd)
-    return Loaded(replace(config, auth=auth), found, given, tuple(warnings))
+    folder = config.storage.folder
+    auth = replace(config.auth, htpasswd=folder / config.auth.htpasswd)
+    digest = replace(config.digest, file=folder / config.digest.file)
+    return Loaded(replace(config, auth=auth, digest=digest), found, given, tuple(warnings))
 
 
 def find(file: str | None) -> tuple[Path, ...]:

@@ -29,6 +29,7 @@ from .values import (
     port_number,
     prefix,
     processes,
+    realm,
     size,
     some_of,
     text,
@@ -149,8 +150,8 @@ class Auth:
     type: tuple[DoorName, ...] = default(
         "htpasswd",
         some_of(*get_args(DoorName)),
-        "Where users are known, in the order to ask, separated by commas: htpasswd, ldap,"
-        " oauth, remote_user. Each but the first has a section of its own. App passwords"
+        "Where users are known, in the order to ask, separated by commas: htpasswd, digest,"
+        " ldap, oauth, remote_user. Each but the first has a section of its own. App passwords"
         " (`pycarddav token`) count always.",
     )
     htpasswd: Path = default(
@@ -171,6 +172,21 @@ class Auth:
         one_of("local", "always"),
         "From where passwords are taken without TLS: local is this machine, private networks and"
         " VPNs; always is the internet as well, where everybody on the way can read them.",
+    )
+
+
+@dataclass(frozen=True)
+class Digest:
+    """With [auth] type = digest: passwords are proven without being sent (RFC 7616)."""
+
+    file: Path = default(
+        ".htdigest",
+        path,
+        "File with users and hashes, as `pycarddav user` and Apache's htdigest write it. A relative"
+        " path starts in the storage folder. Who can read it can log in.",
+    )
+    realm: str = default(
+        "pycarddav", realm, "What the hashes are for: with another one they are worth nothing."
     )
 
 
@@ -296,6 +312,7 @@ class Config:
     server: Server = field(default_factory=Server)
     storage: Storage = field(default_factory=Storage)
     auth: Auth = field(default_factory=Auth)
+    digest: Digest = field(default_factory=Digest)
     ldap: Ldap = field(default_factory=Ldap)
     oauth: OAuth = field(default_factory=OAuth)
     remote_user: RemoteUser = field(default_factory=RemoteUser)

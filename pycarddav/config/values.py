@@ -55,6 +55,12 @@ def hosts(written: str) -> tuple[str, ...]:
     return found
 
 
+def realm(written: str) -> str:
+    if not re.fullmatch(r"[ !#-9;-[\]-~]+", written):
+        raise ValueError("is not plain text without colons, quotation marks and backslashes")
+    return written
+
+
 def yes_or_no(written: str) -> bool:
     if written not in ("yes", "no"):
         raise ValueError("is neither yes nor no")

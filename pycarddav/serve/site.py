@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from ..auth import Authenticator, Door, DoorName, DoorUnusable
+from ..auth.digest import Digest
 from ..auth.gate import Gate
 from ..auth.htpasswd import Htpasswd
 from ..auth.ldap import Ldap
@@ -79,6 +80,9 @@ def door(name: DoorName, config: Config) -> Door:
     match name:
         case "htpasswd":
             return Htpasswd(config.auth.htpasswd, config.auth.accept)
+        case "digest":
+            chosen = config.digest
+            return Digest(chosen.file, chosen.realm, config.server.base_path)
         case "ldap":
             return Ldap(config.ldap)
         case "oauth":
