@@ -160,6 +160,21 @@ def test_folders_and_archives_keep_the_names_of_files(bring, folder, home):
     }  # fmt: skip
 
 
+def test_rows_of_a_spreadsheet_are_imported_once(bring, folder, home):
+    (folder / "people.csv").write_bytes("Name,Handy\nÄda,1\nBob,2\n".encode("utf-16"))
+    (folder / "map.csv").write_text("Handy,TEL;TYPE=cell\n")
+    assert bring("people.csv", "--map", "map.csv")[:2] == (0, {"added": 2})
+    assert bring("people.csv", "--map", "map.csv")[:2] == (0, {"unchanged": 2})
+    assert sum(b"TEL;TYPE=cell:" in data for data in cards(home).values()) == 2
+
+
+def test_a_wrong_map_is_one_line(cli, folder):
+    (folder / "map.csv").write_text("Handy,Telephone\n")
+    code, _, err = cli("import", "map.csv", "--map", "map.csv", "--to", "anna/contacts")
+    said = "map.csv: line 1: 'Telephone' is not of the form TEL;TYPE=cell or N.given"
+    assert (code, err) == (2, f"pycarddav: error: {said}\n")
+
+
 def test_a_dry_run_changes_nothing(bring, folder, home):
     (folder / "all.vcf").write_bytes(ADA + BOB + ADA + HTML)
     said = (5, {"added": 2, "unchanged": 1, "refused": 1})

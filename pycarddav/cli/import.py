@@ -2,10 +2,11 @@
 
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import get_args
 
 from ..config import Loaded
@@ -14,10 +15,11 @@ from ..model import AddressBook, UnmappedBook
 from ..serve import site
 from ..store.filesystem import FilesystemStore
 from ..store.filesystem.book import Wanted
-from ..transfer import sources, undoing
+from ..transfer import sources, spreadsheets, undoing
 from ..transfer.importing import Import, OnDuplicate, Outcome, Rules, Stopped
 from ..transfer.report import Fate, Report
 from ..transfer.sources import Found
+from ..transfer.spreadsheets import Spreadsheets
 from ..vcard import content
 from . import console, moments, references, storage
 from .console import Exit, Failure
@@ -31,7 +33,7 @@ _LAST = ""  # what --undo takes back when it is not told
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "files", metavar="FILE", nargs="*", help=".vcf, .zip or a folder of them; - is a pipe"
+        "files", metavar="FILE", nargs="*", help=".vcf, .csv, .zip or a folder; - is a pipe"
     )
     parser.add_argument("--to", metavar="USER/BOOK", type=utf8, required=True)
     parser.add_argument(
@@ -39,6 +41,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         choices=get_args(OnDuplicate),
         default="skip",
         help="what to do with a card whose UID is in the book, in another version (default: skip)",
+    )
+    parser.add_argument(
+        "--map",
+        metavar="FILE",
+        help="what the columns of a .csv are: a row for each, with its name and TEL;TYPE=cell",
     )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
     parser.add_argument(
@@ -109,14 +116,14 @@ def _full_name(data: bytes) -> str:
 
 def bring_in(args: Namespace, found: Loaded, store: FilesystemStore) -> int:
     reason, told, problem = undoing.new_reason("import"), Told(), ""
-    running = _import(args, found, store, reason)
+    readers, running = _readers(args), _import(args, found, store, reason)
     with (
         closing(Refused(None if args.dry_run else args.refused)) as refused,
         interruptible() as stopped,
         console.progress("Importing", "B") as progress,
     ):
         try:
-            for outcome in running.run(_read(args.files, progress), stopped):
+            for outcome in running.run(_read(args.files, readers, progress), stopped):
                 told.add(outcome)
                 if outcome.fate is Fate.REFUSED:
                     refused.write(outcome.found.data)
@@ -176,12 +183,24 @@ def _change(
     return None if args.dry_run else lambda many: store.change(book, many, author, reason)
 
 
-def _read(places: Iterable[str], progress: Callable[[int, int], None]) -> Iterator[Found]:
+def _readers(args: Namespace) -> sources.Readers:
+    """How files are read that hold no cards."""
+    chosen = {}
+    if args.map:
+        try:
+            chosen = spreadsheets.read_map(Path(args.map).read_text("utf-8-sig"))
+        except ValueError as error:
+            raise Failure(f"{args.map}: {error}", code=Exit.USAGE) from error
+    return dict.fromkeys(spreadsheets.ENDINGS, Spreadsheets(chosen).read)
+
+
+def _read(
+    places: list[str], readers: sources.Readers, progress: Callable[[int, int], None]
+) -> Iterator[Found]:
     """What is in the files, telling how far one is."""
-    places = list(places)
     done, total = 0, sum(map(sources.size, places))
     for place in places:
-        for found in sources.read(place, {}):
+        for found in sources.read(place, readers):
             yield found
             done += len(found.data)
             progress(done, total)

@@ -36,7 +36,7 @@ def pieces(file: BinaryIO) -> Iterator[Piece]:
     card, other = bytearray(), bytearray()
     start = depth = 0
     before = b""
-    for number, line in enumerate(_lines(file), 1):
+    for number, line in enumerate(lines(file), 1):
         begins = len(line) > 10 and bool(_BEGIN.fullmatch(line))
         if begins and card and not _AGENT.fullmatch(before):  # the one before has no END
             yield Piece(start, bytes(card), True)
@@ -68,7 +68,7 @@ def _require_bounded(size: int) -> None:
         raise content.Unreadable(f"a card of more than {MAX_CARD} octets")
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
+def lines(file: BinaryIO) -> Iterator[bytes]:
     """Physical lines with their ends: CRLF, LF or CR."""
     pending: list[bytes] = []
     size = 0
