@@ -14,6 +14,7 @@ from ..config import Loaded
 from ..dav.errors import Error
 from ..serve import site
 from ..store.filesystem import FilesystemStore
+from ..transfer import undoing
 from ..transfer.migrate import Migration, Plan
 from ..transfer.report import Fate, Report
 from ..transfer.servers import Source, SourceUnreadable
@@ -24,6 +25,7 @@ from ..transfer.servers.xandikos import XandikosSource
 from . import console, moments, passwords, references, storage
 from .console import Exit, Failure
 from .failures import failures
+from .interruption import interruptible
 from .options import add_options, loaded, utf8
 
 STORAGES: dict[str, Callable[[Path, str], Source]] = {
@@ -136,14 +138,20 @@ def _migrate(args: Namespace, found: Loaded, store: FilesystemStore, source: Sou
     if isinstance(source, RadicaleSource):
         _warn_of_others(source, store, args.to)
     started, reports = datetime.now().astimezone(), [Report() for _ in plans]
-    try:
-        _take_over(migration, plans, reports)
-    except (ClientError, SourceUnreadable, Error) as error:
-        raise Failure(str(error), _hint(error) or _AGAIN) from error
-    finally:
-        _show(args, plans, reports)
-        if not args.dry_run:
-            _say_undo(args, store, plans, reports, started)
+    with interruptible() as stopped:
+        try:
+            _take_over(migration, plans, reports, stopped)
+        except (ClientError, SourceUnreadable, Error) as error:
+            raise Failure(str(error), _hint(error) or _AGAIN) from error
+        except KeyboardInterrupt:  # the second one, of somebody who does not want to wait
+            console.warn("stopped at once: something may be done that is not counted")
+        finally:
+            _show(args, plans, reports)
+            if not args.dry_run:
+                _say_undo(args, store, plans, reports, started)
+    if stopped():
+        console.note("interrupted: the same command goes on")
+        return Exit.INTERRUPTED
     return Exit.PARTIAL if any(report.refused for report in reports) else Exit.OK
 
 
@@ -156,11 +164,16 @@ def _warn_of_others(source: RadicaleSource, store: FilesystemStore, owner: str) 
             )
 
 
-def _take_over(migration: Migration, plans: list[Plan], reports: list[Report]) -> None:
+def _take_over(
+    migration: Migration, plans: list[Plan], reports: list[Report], stopped: Callable[[], bool]
+) -> None:
+    reason = undoing.new_reason("migrate")
     done, total = 0, sum(len(plan.listed) for plan in plans)
     with console.progress("Migrating") as progress:
         for plan, report in zip(plans, reports, strict=True):
-            for outcome in migration.run(plan):
+            if stopped():
+                break
+            for outcome in migration.run(plan, reason, stopped):
                 report.add(outcome)
                 done += 1
                 progress(done, total)
@@ -180,7 +193,15 @@ def _show(args: Namespace, plans: list[Plan], reports: list[Report]) -> None:
     console.table(["book", "card", "what", "why"], remarks)
     would = "would be: " if args.dry_run else ""
     for plan, report in done:
-        console.note(f"{_reference(plan)}: {would}{report.summary()}  ({plan.book.place})")
+        console.note(f"{_reference(plan)}: {would}{_summary(plan, report)}  ({plan.book.place})")
+
+
+def _summary(plan: Plan, report: Report) -> str:
+    """With what is left, where it ended early."""
+    left = len(plan.listed) - sum(report.counts[fate] for fate in Fate)
+    if left == len(plan.listed) > 0:
+        return f"{left} left"
+    return f"{report.summary()}, {left} left" if left else report.summary()
 
 
 def _facts(plan: Plan, report: Report) -> dict[str, Any]:

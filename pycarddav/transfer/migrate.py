@@ -5,21 +5,11 @@ second run takes what has come or changed there since, and leaves alone what was
 here.
 """
 
-import hashlib
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import repeat
 
-from ..dav.errors import (
-    Error,
-    Forbidden,
-    InsufficientStorage,
-    NotFound,
-    QuotaExceeded,
-    UidConflict,
-    Unavailable,
-)
-from ..dav.headers import Condition
+from ..dav.errors import Error, InsufficientStorage, NotFound, QuotaExceeded, Unavailable
 from ..dav.names import NAMESPACES
 from ..dav.xml import split
 from ..model import AddressBook, Author, encode
@@ -27,12 +17,12 @@ from ..protocol import urls
 from ..protocol.context import Limits
 from ..protocol.methods import proppatch
 from ..protocol.registry import prop
-from ..store import etag
-from ..store.filesystem import FilesystemStore, names
-from .faithful import Storable, storable, with_own_uid
-from .memory import Memory, Taken
+from ..store import bare_uid
+from ..store.filesystem import FilesystemStore
+from .drafts import Draft, Here, batches, name_of
+from .memory import Memory
 from .report import Fate, Outcome
-from .servers import Fetched, Listed, Source, SourceBook
+from .servers import Listed, Source, SourceBook
 
 # What servers say of a book by themselves, in namespaces of their own.
 _LIVE = {
@@ -89,22 +79,28 @@ class Migration:
             listed = tuple(_once(self.source.listing(book)))
             yield Plan(book, there or AddressBook(self.owner, name), there is None, listed)
 
-    def run(self, plan: Plan) -> Iterator[Outcome]:
-        """What became of each card, as soon as that is certain.
+    def run(
+        self, plan: Plan, reason: str, stopped: Callable[[], bool] = lambda: False
+    ) -> Iterator[Outcome]:
+        """What became of each card, as soon as that is certain, until somebody has *stopped* it.
 
         ClientError or SourceUnreadable when the source ends early, InsufficientStorage or
         Unavailable when the storage does: everything before that is done.
         """
         target = plan.target if self.dry_run else self._ready(plan)
-        here = self._here(plan)
+        here = self._here(plan, target)
         wanted = []
         for item in plan.listed:
             if outcome := here.settled(item):
                 yield outcome
             else:
                 wanted.append(item)
-        for fetched in self.source.fetch(plan.book, wanted):
-            yield self._take(target, fetched, here)
+        drafts = (
+            here.draft(fetched, self.limits.max_resource_size)
+            for fetched in self.source.fetch(plan.book, wanted)
+        )
+        for batch in batches(drafts, stopped):
+            yield from self._save(target, batch, here, reason)
 
     def _ready(self, plan: Plan) -> AddressBook:
         """The book to put cards into: it is called as it was, unless somebody here has used it."""
@@ -114,95 +110,39 @@ class Migration:
             self.store.save_book(with_properties(target, plan.book, self.limits))
         return self.store.book(target.owner, target.name) or target
 
-    def _here(self, plan: Plan) -> "_Here":
-        target, quota = plan.target, self.limits.quota
-        entries = [] if plan.new else list(self.store.entries(target))
+    def _here(self, plan: Plan, target: AddressBook) -> Here:
+        quota = self.limits.quota
+        members = {} if plan.new else self.store.opened(target).trusted().members
         state = self.store.root.state(target.owner, target.name)
         used = sum(book.size for book in self.store.books(self.owner)) if quota else 0
-        return _Here(
-            {entry.name: entry.etag for entry in entries},
+        return Here(
+            {name: member.etag for name, member in members.items()},
+            {bare_uid(member.uid): name for name, member in members.items() if member.uid},
             Memory(state, plan.book.place),
             max(0, quota - used) if quota else None,
         )
 
-    def _take(self, target: AddressBook, fetched: Fetched, here: "_Here") -> Outcome:
-        item = fetched.listed
-        if fetched.problem:
-            return Outcome(item.href, Fate.REFUSED, fetched.problem)
-        try:
-            card = storable(fetched.data, self.limits.max_resource_size)
-            card, fate = self._put_somehow(target, _name(item), card, here)
-        except (InsufficientStorage, Unavailable):
-            raise
-        except Error as error:
-            return Outcome(item.href, Fate.REFUSED, str(error))
-        if fate is Fate.SKIPPED:
-            return Outcome(item.href, fate, "another card has this name here")
-        if not self.dry_run:
-            here.memory.add(_name(item), Taken(item.version, etag(card.data)))
-        renamed = "" if _name(item) == item.name else f"here its name is {_name(item)}"
-        remark = "; ".join(filter(None, (card.remark, renamed)))
-        return Outcome(item.href, fate, remark, bool(card.remark))
-
-    def _put_somehow(
-        self, target: AddressBook, name: str, card: Storable, here: "_Here"
-    ) -> tuple[Storable, Fate]:
-        """Many servers let two cards have one UID: both are kept (RFC 6352 §5.1 wants two)."""
-        try:
-            return card, self._put(target, name, card, here)
-        except UidConflict as error:
-            other = with_own_uid(card, name, error.path)
-            return other, self._put(target, name, other, here)
-
-    def _put(self, target: AddressBook, name: str, card: Storable, here: "_Here") -> Fate:
-        new, old = etag(card.data), here.etags.get(name)
-        if old == new:
-            return Fate.UNCHANGED
-        if old and not here.is_as_taken(name):
-            return Fate.SKIPPED
-        here.reserve(len(card.data))
-        if not self.dry_run:
-            condition = Condition(if_match=old) if old else Condition(if_none_match="*")
-            self.store.put(target, name, card.data, card.uid, condition, self.author)
-        here.etags[name] = new
-        return Fate.UPDATED if old else Fate.ADDED
-
-
-@dataclass
-class _Here:
-    """A book here: the etags of its cards by name, what came of them, and the octets left."""
-
-    etags: dict[str, str]
-    memory: Memory
-    room: int | None
-
-    def settled(self, item: Listed) -> Outcome | None:
-        """What can be said without looking at the card."""
-        if item.problem:
-            return Outcome(item.href, Fate.REFUSED, item.problem)
-        name = _name(item)
-        if (taken := self.memory.get(name)) is None:
-            return None
-        same = bool(item.version) and item.version == taken.version
-        if name not in self.etags:
-            return Outcome(item.href, Fate.SKIPPED, "it was deleted here") if same else None
-        if same:
-            return Outcome(item.href, Fate.UNCHANGED)
-        if not self.is_as_taken(name):
-            return Outcome(item.href, Fate.SKIPPED, "it was changed there, but here as well")
-        return None
-
-    def is_as_taken(self, name: str) -> bool:
-        taken = self.memory.get(name)
-        return taken is not None and taken.etag == self.etags.get(name)
-
-    def reserve(self, size: int) -> None:
-        """QuotaExceeded."""
-        if self.room is None:
-            return
-        if size > self.room:
-            raise QuotaExceeded("there is no more room for the contacts of this user: its quota")
-        self.room -= size
+    def _save(
+        self, target: AddressBook, batch: list[Draft], here: Here, reason: str
+    ) -> Iterator[Outcome]:
+        """Do what is drafted, for one sync of the disk."""
+        errors: Iterator[Error | None] = repeat(None)
+        if not self.dry_run and (many := [draft.wanted for draft in batch if draft.wanted]):
+            errors = iter(self.store.change(target, many, self.author, reason))
+        failure = None
+        for draft in batch:
+            error = next(errors) if draft.wanted else None
+            if isinstance(error, InsufficientStorage | Unavailable):  # it will come another time
+                failure = error
+                continue
+            if error:
+                yield replace(draft.outcome, fate=Fate.REFUSED, remark=str(error), repaired=False)
+                continue
+            if draft.taken and not self.dry_run:
+                here.memory.add(name_of(draft.item), draft.taken)
+            yield draft.outcome
+        if failure:
+            raise failure
 
 
 def _once(listed: Iterable[Listed]) -> Iterator[Listed]:
@@ -226,14 +166,6 @@ def with_properties(target: AddressBook, book: SourceBook, limits: Limits) -> Ad
         except QuotaExceeded:
             continue
     return target
-
-
-def _name(item: Listed) -> str:
-    """The name of a card: the one it had, wherever it can have that here."""
-    with suppress(Forbidden):
-        if urls.place(f"/-/-/{encode(item.name)}", "") and names.file_of(item.name):
-            return item.name
-    return f"{hashlib.sha256(item.name.encode(errors='replace')).hexdigest()[:32]}.vcf"
 
 
 def _book_name(name: str) -> str:
