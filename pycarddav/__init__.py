@@ -1,3 +1,3 @@
 """pycarddav: an address book server (CardDAV) that keeps contacts as folders of .vcf files."""
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"

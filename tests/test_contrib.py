@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pycarddav import __version__
 from pycarddav.cli.proxy import FORMS, snippet
 from pycarddav.config.schema import Config
 
@@ -35,3 +36,8 @@ def test_a_proxys_file_is_what_the_command_prints(file, form):
 
 def test_every_form_is_in_contrib():
     assert {file.name for file in FORMS.iterdir()} == set(PROXIES.values())
+
+
+def test_the_debian_package_has_the_version():
+    changelog = (CONTRIB / "debian" / "changelog").read_text()
+    assert changelog.startswith(f"pycarddav ({__version__}-1) ")

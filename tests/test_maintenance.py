@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shlex
 import time
 from datetime import UTC, datetime, timedelta
@@ -320,6 +321,31 @@ def test_a_backup_is_a_storage(cli, phone, home):
     assert err == f"copied 1 card in 1 address book to {home}/copy\n"
     assert cli("user", "list", "--storage", str(home / "copy"))[1] == "anna\tlog in\tcontacts\n"
     assert Phone(home / "copy").cards() == phone.cards()
+
+
+def test_dated_backups_are_kept_up_to_a_number(cli, phone, home):
+    folder = home / "copies"
+    for name in ("2020-01-01T000000Z", "2021-01-01T000000Z", "2022-01-01T000000Z.unfinished"):
+        (folder / name).mkdir(parents=True)
+    (folder / "mine").mkdir()
+    code, out, err = cli("backup", "--keep", "2", str(folder))
+    assert (code, out) == (0, "")
+    left = sorted(path.name for path in folder.iterdir())
+    assert [left[0], *left[2:]] == ["2021-01-01T000000Z", "mine"]
+    assert (folder / left[1] / ".pycarddav").is_dir()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d{6}Z", left[1])
+    assert err.splitlines()[1:] == [
+        f"removed {folder}/2020-01-01T000000Z",
+        f"removed {folder}/2022-01-01T000000Z.unfinished",
+    ]
+
+
+def test_a_backup_that_fails_removes_none(cli, home):
+    folder = home / "copies"
+    (folder / "2020-01-01T000000Z").mkdir(parents=True)
+    assert cli("backup", "--keep", "0", str(folder))[0] == 2
+    assert cli("backup", "--keep", "1", str(folder))[0] == 3
+    assert (folder / "2020-01-01T000000Z").is_dir()
 
 
 def test_a_backup_says_that_users_elsewhere_are_not_in_it(cli, phone, home, folder):

@@ -30,6 +30,12 @@ def number(written: str) -> int:
     return int(written)
 
 
+def positive(written: str) -> int:
+    if number(written) == 0:
+        raise ValueError("is nothing")
+    return int(written)
+
+
 def processes(written: str) -> int:
     if not re.fullmatch("[1-9][0-9]?", written):
         raise ValueError("is not a number of processes (1 to 99)")
