@@ -103,7 +103,7 @@ def test_what_is_no_address_is_refused(cli, url):
 
 
 def test_on_a_terminal_what_mends_it_stands_below(storage):
-    code, said = on_a_terminal(["doctor", "--storage", str(storage)])
+    code, said = on_a_terminal(["doctor", "--no-color", "--storage", str(storage)])
     assert code == 1
     assert said.splitlines()[:2] == [
         f"FAIL  folder     there is no storage in {storage}",

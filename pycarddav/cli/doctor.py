@@ -19,6 +19,7 @@ from .options import add_options, loaded, read_by, utf8
 if TYPE_CHECKING:
     from dns.resolver import Resolver
 
+COLORS = {"warn": console.YELLOW, "FAIL": console.RED}
 PAGE = "docs/troubleshooting.md"
 
 
@@ -111,7 +112,8 @@ def _show(finding: Finding) -> None:
     if not sys.stdout.isatty():
         print("\t".join(map(console.printable, cells)), flush=True)
         return
-    print(f"{level:5} {check:10} {what}", flush=True)
+    shown = console.painted(level, COLORS[level]) if level in COLORS else level
+    print(f"{shown}{' ' * (5 - len(level))} {check:10} {what}", flush=True)
     if mend:
         print(f"{'':16} {mend}", flush=True)
 
