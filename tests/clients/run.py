@@ -18,8 +18,11 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from harness import Server
+from harness import Server, expect
 from proxies import PROXIES, behind, carries
+
+from pycarddav.client import Access
+from pycarddav.doctor import Visit, examine
 
 HERE = pathlib.Path(__file__).parent
 CLIENTS = sorted(path.parent.name for path in HERE.glob("*/run"))
@@ -104,7 +107,10 @@ def session(clients: list[str], proxy: str | None, tls: bool, folder: pathlib.Pa
             url = stack.enter_context(behind(PROXIES[proxy], url, folder))
             carries(Server(url, USER, password), folder / "log")
             print("ok     paths, ETags and addresses arrive as they are")
-            counts["ok"] += 1
+            findings = [*examine(Visit(url, Access(USER, password)))]
+            expect([item.what for item in findings if item.level != "ok"], [])
+            print("ok     the doctor finds nothing wrong")
+            counts["ok"] += 2
         else:
             settings = with_certificate(folder) if tls else {}
             url = stack.enter_context(served(folder, password, **settings))
