@@ -202,6 +202,7 @@ BROKEN = {
         vcard("x", "?").replace(b"?", b"\xe4"), {"added": 1, "repaired": 1}, vcard("x", "ä"),
     ),
     "only LF": (ADA.replace(b"\r", b""), {"added": 1}, ADA.replace(b"\r", b"")),
+    "byte order mark": (b"\xef\xbb\xbf" + ADA, {"added": 1, "repaired": 1}, ADA),
     "too large": (vcard("x", "X", "NOTE:" + "x" * 11_000_000), {"refused": 1}, None),
 }  # fmt: skip
 
@@ -386,7 +387,7 @@ def test_two_cards_with_one_uid_are_both_kept(migrate, old, here):
     old.cards = {f"{BOOK}1.vcf": ADA, f"{BOOK}2.vcf": vcard("ada", "Ada as well")}
     code, said, _ = migrate()
     assert (code, counts(said)) == (0, {"added": 2, "repaired": 1})
-    assert whys(said) == {f"{BOOK}2.vcf": "its UID is that of 1.vcf as well: it has one of its own"}
+    assert whys(said) == {f"{BOOK}2.vcf": "repaired: a UID of its own: 1.vcf has the one it had"}
     cards = here()
     uid = content.parse(cards["2.vcf"]).uid
     assert cards == {"1.vcf": ADA, "2.vcf": vcard(uid, "Ada as well")}

@@ -121,8 +121,9 @@ def _hint(error: Exception) -> str:
         case Unreachable(untrusted=True):
             return "--ca FILE trusts an authority of your own, --insecure any certificate"
         case ForeignHost():
-            host = urlsplit(error.url).hostname
-            return f"begin there, or, if {host} may have the password: --also-host {host}"
+            there = urlsplit(error.url)
+            also = f", or, if it may have the password: --also-host {there.hostname}"
+            return f"begin there{also if there.scheme == 'https' else ''}"
         case LoginRefused():
             return "--user NAME says who you are there; some servers want an app password"
     return ""

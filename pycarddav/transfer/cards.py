@@ -16,8 +16,17 @@ _GOOD_NAME = re.compile(r"(?!\.)[A-Za-z0-9@+=_.-]{1,100}")
 
 
 @dataclass(frozen=True)
+class Storable:
+    """A card that can be stored, with its UID if it has one; *repaired* says what was done."""
+
+    data: bytes
+    uid: str | None
+    repaired: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Ready:
-    """A card that can be stored; *repaired* says how it differs from the one that came."""
+    """A card that is stored as it is: it has a UID."""
 
     data: bytes
     uid: str
@@ -25,29 +34,33 @@ class Ready:
 
 
 def ready(data: bytes, line: int = 1) -> Ready:
+    """As storable(); a card without a UID gets one."""
+    card = storable(data, line)
+    if card.uid is not None:
+        return Ready(card.data, card.uid, card.repaired)
+    data, uid = with_uid(card.data)
+    return Ready(data, uid, (*card.repaired, "it had no UID"))
+
+
+def storable(data: bytes, line: int = 1) -> Storable:
     """The card, repaired where it has to be; *line* is its first, for what is said of it.
 
     InvalidAddressData, UnsupportedAddressData or NoConversion where nothing helps.
     """
-    repaired = []
     try:
-        data, uid = validate.acceptable(data)
+        return Storable(*validate.acceptable(data))
     except UnsupportedAddressData:
         version = content.version(data)
         data, uid = validate.acceptable(convert.repaired(data))
-        repaired.append(f"vCard {version} became {content.version(data)}")
+        return Storable(data, uid, (f"vCard {version} became {content.version(data)}",))
     except InvalidAddressData as error:
         data, uid = validate.acceptable(convert.repaired(data))
-        repaired.append(in_file(str(error), line))
-    if uid is None:
-        data, uid = with_uid(data)
-        repaired.append("it had no UID")
-    return Ready(data, uid, tuple(repaired))
+        return Storable(data, uid, (in_file(str(error), line),))
 
 
-def with_uid(data: bytes) -> tuple[bytes, str]:
-    """The card with a UID made of its content in place of the one that it may have."""
-    uid = str(uuid5(_NAMESPACE, data.decode(errors="replace")))
+def with_uid(data: bytes, seed: str | None = None) -> tuple[bytes, str]:
+    """The card with a UID made of *seed*, or its content, in place of the one that it may have."""
+    uid = str(uuid5(_NAMESPACE, data.decode(errors="replace") if seed is None else seed))
     return edit.replace(data, "UID", uid, ()), uid
 
 

@@ -3,17 +3,18 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..client import ClientError
-from ..dav.errors import Error, Forbidden, QuotaExceeded
+from ..dav.errors import CardTooLarge, Error, Forbidden, QuotaExceeded
 from ..dav.headers import NEW, Condition
 from ..model import encode
 from ..protocol import urls
 from ..store import bare_uid, etag
 from ..store.filesystem import names
 from ..store.filesystem.book import Wanted
-from .faithful import Storable, storable, with_own_uid
+from . import cards
+from .cards import Storable
 from .memory import Memory, Taken
 from .report import Fate, Outcome
 from .servers import Fetched, Listed, SourceUnreadable
@@ -82,11 +83,16 @@ class Here:
 
     def draft(self, fetched: Fetched, largest: int) -> Draft:
         """What is to be done with a card that has come; QuotaExceeded."""
-        item = fetched.listed
+        item, data = fetched.listed, fetched.data
+        if fetched.problem:
+            return Draft(item, Outcome(item.href, Fate.REFUSED, fetched.problem))
         try:
-            if fetched.problem:
-                return Draft(item, Outcome(item.href, Fate.REFUSED, fetched.problem))
-            card = self._with_free_uid(name_of(item), storable(fetched.data, largest))
+            if len(data) > largest:
+                raise CardTooLarge(f"it has {len(data)} octets, more than {largest}")
+            card = cards.storable(data)
+            if card.data != data and not card.repaired:
+                card = replace(card, repaired=("a byte order mark was taken off",))
+            card = self._with_free_uid(name_of(item), card)
         except Error as error:
             return Draft(item, Outcome(item.href, Fate.REFUSED, str(error)))
         return self._placed(item, card)
@@ -94,13 +100,19 @@ class Here:
     def _with_free_uid(self, name: str, card: Storable) -> Storable:
         """Many servers let two cards have one UID; RFC 6352 §5.1 does not, and both are kept."""
         owner = self.uids.get(bare_uid(card.uid)) if card.uid else None
-        return card if owner in (None, name) else with_own_uid(card, name, owner)
+        if owner in (None, name):
+            return card
+        data, uid = cards.with_uid(card.data, f"{name} {card.uid}")
+        return Storable(
+            data, uid, (*card.repaired, f"a UID of its own: {owner} has the one it had")
+        )
 
     def _placed(self, item: Listed, card: Storable) -> Draft:
         name = name_of(item)
         new, old = etag(card.data), self.etags.get(name)
-        renamed = "" if name == item.name else f"here its name is {name}"
-        remark = "; ".join(filter(None, (card.remark, renamed)))
+        renamed = [] if name == item.name else [f"here its name is {name}"]
+        repaired = [f"repaired: {'; '.join(card.repaired)}"] if card.repaired else []
+        remark = "; ".join(repaired + renamed)
         taken = Taken(item.version, new)
         if old == new:
             return Draft(item, Outcome(item.href, Fate.UNCHANGED, remark), taken=taken)
@@ -113,7 +125,7 @@ class Here:
             self.uids[bare_uid(card.uid)] = name
         wanted = Wanted(name, card.data, card.uid, Condition(if_match=old) if old else NEW)
         fate = Fate.UPDATED if old else Fate.ADDED
-        return Draft(item, Outcome(item.href, fate, remark, bool(card.remark)), wanted, taken)
+        return Draft(item, Outcome(item.href, fate, remark, bool(card.repaired)), wanted, taken)
 
     def is_as_taken(self, name: str) -> bool:
         taken = self.memory.get(name)
