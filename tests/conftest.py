@@ -1,6 +1,7 @@
 """What tests share: every engine, a client without a socket, and a reader of its answers."""
 
 import io
+import json
 import os
 import sys
 from collections.abc import Iterable
@@ -23,6 +24,7 @@ from pycarddav.protocol.messages import Request, Response
 from pycarddav.store import Store
 from pycarddav.store.filesystem import FilesystemStore
 from pycarddav.store.memory import MemoryStore
+from pycarddav.transfer.report import Fate
 from pycarddav.vcard import skim
 
 
@@ -265,3 +267,25 @@ def anna(cli, typed):
     code, _, err = cli("user", "add", "anna", "--password-stdin")
     assert code == 0, err
     return "anna"
+
+
+@pytest.fixture
+def here(home, anna, monkeypatch):
+    """Where somebody is who types commands, with nothing in it; anna has an address book."""
+    (home / "here").mkdir()
+    monkeypatch.chdir(home / "here")
+    return home / "here"
+
+
+@pytest.fixture
+def bring(cli):
+    """Import files: the exit code, the numbers that are reported, the cards that are."""
+
+    def run(*words, to="anna/contacts"):
+        code, out, err = cli("import", *words, "--to", to, "--json")
+        assert out, err
+        said = json.loads(out)
+        numbers = {what: said[what] for what in (*Fate, "repaired") if said[what]}
+        return code, numbers, said["cards"]
+
+    return run

@@ -1,7 +1,6 @@
 """Bringing cards into a book from files, as somebody does who moves in."""
 
 import io
-import json
 import os
 import shlex
 import signal
@@ -10,10 +9,8 @@ import sys
 import zipfile
 
 import pytest
-from conftest import ALICE, vcard
-
-from pycarddav.dav.headers import ANYTHING
-from pycarddav.store.filesystem import FilesystemStore
+from conftest import vcard
+from contacts import cards, put
 
 ADA, BOB = vcard("ada", "Ada"), vcard("bob", "Bob")
 OLD = (
@@ -23,54 +20,14 @@ OLD = (
 HTML = b"<html>\n<body>Please log in</body>\n</html>\n"
 
 
-@pytest.fixture
-def folder(home, anna, monkeypatch):
-    """Where somebody is, with files to import; anna has an address book."""
-    (home / "here").mkdir()
-    monkeypatch.chdir(home / "here")
-    return home / "here"
-
-
-@pytest.fixture
-def bring(cli):
-    """Import files: the numbers that are reported, and the exit code."""
-
-    def run(*words, to="anna/contacts"):
-        code, out, err = cli("import", *words, "--to", to, "--json")
-        assert out, err
-        said = json.loads(out)
-        return code, {what: said[what] for what in KINDS if said[what]}, said["cards"]
-
-    return run
-
-
-KINDS = ("added", "updated", "unchanged", "skipped", "refused", "repaired")
-
-
-def cards(home, book="contacts"):
-    """name -> bytes"""
-    store = FilesystemStore(home / ".local/share/pycarddav", "stat")
-    found = store.book("anna", book)
-    try:
-        return {card.name: card.data for card in store.cards(found)} if found else None
-    finally:
-        store.close()
-
-
-def put(home, name, data, uid):
-    store = FilesystemStore(home / ".local/share/pycarddav", "stat")
-    store.put(store.book("anna", "contacts"), name, data, uid, ANYTHING, ALICE)
-    store.close()
-
-
 def archive(path, **members):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, data in members.items():
             file.writestr(name.replace("__", "/") + ".vcf", data)
 
 
-def test_every_card_of_a_file_is_added_and_the_second_time_none(bring, folder, home):
-    (folder / "all.vcf").write_bytes(ADA + BOB + OLD)
+def test_every_card_of_a_file_is_added_and_the_second_time_none(bring, here, home):
+    (here / "all.vcf").write_bytes(ADA + BOB + OLD)
     assert bring("all.vcf")[:2] == (0, {"added": 3, "repaired": 1})
     before = cards(home)
     assert [before["ada.vcf"], before["bob.vcf"]] == [ADA, BOB]
@@ -78,9 +35,9 @@ def test_every_card_of_a_file_is_added_and_the_second_time_none(bring, folder, h
     assert cards(home) == before
 
 
-def test_a_repaired_card_says_how(bring, folder, home):
+def test_a_repaired_card_says_how(bring, here, home):
     latin = ADA.replace(b"FN:Ada", b"FN:\xc4da")
-    (folder / "all.vcf").write_bytes(b"\r\n" + latin + OLD)
+    (here / "all.vcf").write_bytes(b"\r\n" + latin + OLD)
     code, _, rows = bring("all.vcf")
     assert code == 0
     assert [(row["where"], row["what"], row["note"]) for row in rows] == [
@@ -90,9 +47,9 @@ def test_a_repaired_card_says_how(bring, folder, home):
     assert "FN:Äda" in cards(home)["ada.vcf"].decode()
 
 
-def test_what_is_refused_is_said_and_kept_to_be_mended(cli, folder, home):
+def test_what_is_refused_is_said_and_kept_to_be_mended(cli, here, home):
     odd = vcard("odd", "Odd", version="5.0")
-    (folder / "all.vcf").write_bytes(ADA + b"not a line of any card\r\n" + odd)
+    (here / "all.vcf").write_bytes(ADA + b"not a line of any card\r\n" + odd)
     code, out, err = cli("import", "all.vcf", "--to", "anna/contacts")
     assert code == 5
     assert out == (
@@ -102,9 +59,9 @@ def test_what_is_refused_is_said_and_kept_to_be_mended(cli, folder, home):
     first, kept, _ = err.splitlines()
     assert first == "1 added, 2 refused"
     assert kept == "what was refused is in refused.vcf"
-    assert (folder / "refused.vcf").read_bytes() == b"not a line of any card\r\n" + odd
+    assert (here / "refused.vcf").read_bytes() == b"not a line of any card\r\n" + odd
     assert cli("import", "all.vcf", "--to", "anna/contacts")[0] == 5
-    assert (folder / "refused-2.vcf").exists()
+    assert (here / "refused-2.vcf").exists()
     assert list(cards(home)) == ["ada.vcf"]
 
 
@@ -119,11 +76,9 @@ NEWER = vcard("ada", "Ada Lovelace")
         ("keep", {"added": 1, "repaired": 1}, ["Ada", "Ada Lovelace"]),
     ],
 )
-def test_a_card_with_a_known_uid_is_what_one_asks_for(
-    bring, folder, home, rule, numbers, full_names
-):
+def test_a_card_with_a_known_uid_is_what_one_asks_for(bring, here, home, rule, numbers, full_names):
     put(home, "1.vcf", ADA, "ada")
-    (folder / "new.vcf").write_bytes(NEWER)
+    (here / "new.vcf").write_bytes(NEWER)
     assert bring("new.vcf", "--on-duplicate", rule)[:2] == (0, numbers)
     found = cards(home)
     assert sorted(data.split(b"FN:")[1].split(b"\r")[0].decode() for data in found.values()) == (
@@ -134,8 +89,8 @@ def test_a_card_with_a_known_uid_is_what_one_asks_for(
     assert cards(home) == found
 
 
-def test_of_two_cards_with_one_uid_none_is_lost_unsaid(bring, folder, home):
-    (folder / "all.vcf").write_bytes(ADA + NEWER + ADA)
+def test_of_two_cards_with_one_uid_none_is_lost_unsaid(bring, here, home):
+    (here / "all.vcf").write_bytes(ADA + NEWER + ADA)
     for rule in ("skip", "replace"):
         code, _, rows = bring("all.vcf", "--on-duplicate", rule)
         assert (code, rows[0]["where"]) == (5, "all.vcf:6")
@@ -146,10 +101,10 @@ def test_of_two_cards_with_one_uid_none_is_lost_unsaid(bring, folder, home):
     assert len(cards(home)) == 2
 
 
-def test_folders_and_archives_keep_the_names_of_files(bring, folder, home):
-    inner = folder / "all" / "more"
+def test_folders_and_archives_keep_the_names_of_files(bring, here, home):
+    inner = here / "all" / "more"
     inner.mkdir(parents=True)
-    (folder / "all" / "1.vcf").write_bytes(ADA)
+    (here / "all" / "1.vcf").write_bytes(ADA)
     (inner / "2.VCF").write_bytes(BOB)
     (inner / ".hidden.vcf").write_bytes(vcard("no", "No"))
     (inner / "letter.txt").write_bytes(b"Dear")
@@ -160,32 +115,32 @@ def test_folders_and_archives_keep_the_names_of_files(bring, folder, home):
     }  # fmt: skip
 
 
-def test_rows_of_a_spreadsheet_are_imported_once(bring, folder, home):
-    (folder / "people.csv").write_bytes("Name,Handy\nÄda,1\nBob,2\n".encode("utf-16"))
-    (folder / "map.csv").write_text("Handy,TEL;TYPE=cell\n")
+def test_rows_of_a_spreadsheet_are_imported_once(bring, here, home):
+    (here / "people.csv").write_bytes("Name,Handy\nÄda,1\nBob,2\n".encode("utf-16"))
+    (here / "map.csv").write_text("Handy,TEL;TYPE=cell\n")
     assert bring("people.csv", "--map", "map.csv")[:2] == (0, {"added": 2})
     assert bring("people.csv", "--map", "map.csv")[:2] == (0, {"unchanged": 2})
     assert sum(b"TEL;TYPE=cell:" in data for data in cards(home).values()) == 2
 
 
-def test_a_wrong_map_is_one_line(cli, folder):
-    (folder / "map.csv").write_text("Handy,Telephone\n")
+def test_a_wrong_map_is_one_line(cli, here):
+    (here / "map.csv").write_text("Handy,Telephone\n")
     code, _, err = cli("import", "map.csv", "--map", "map.csv", "--to", "anna/contacts")
     said = "map.csv: line 1: 'Telephone' is not of the form TEL;TYPE=cell or N.given"
     assert (code, err) == (2, f"pycarddav: error: {said}\n")
 
 
-def test_a_dry_run_changes_nothing(bring, folder, home):
-    (folder / "all.vcf").write_bytes(ADA + BOB + ADA + HTML)
+def test_a_dry_run_changes_nothing(bring, here, home):
+    (here / "all.vcf").write_bytes(ADA + BOB + ADA + HTML)
     said = (5, {"added": 2, "unchanged": 1, "refused": 1})
     assert bring("all.vcf", "--dry-run")[:2] == said
     assert bring("all.vcf", "--dry-run", to="anna/new")[:2] == said
     assert (cards(home), cards(home, "new")) == ({}, None)
-    assert os.listdir(folder) == ["all.vcf"]
+    assert os.listdir(here) == ["all.vcf"]
 
 
-def test_a_book_that_is_not_there_is_made(cli, folder, home):
-    (folder / "ada.vcf").write_bytes(ADA)
+def test_a_book_that_is_not_there_is_made(cli, here, home):
+    (here / "ada.vcf").write_bytes(ADA)
     code, _, err = cli("import", "ada.vcf", "--to", "anna/new")
     assert (code, err.splitlines()[0]) == (0, "anna/new is new")
     assert cards(home, "new") == {"ada.vcf": ADA}
@@ -204,9 +159,9 @@ def test_a_book_that_is_not_there_is_made(cli, folder, home):
     ],
 )
 def test_what_cannot_be_imported_is_one_line_and_makes_no_book(
-    cli, folder, home, words, code, message
+    cli, here, home, words, code, message
 ):
-    (folder / "ada.vcf").write_bytes(ADA)
+    (here / "ada.vcf").write_bytes(ADA)
     found, out, err = cli("import", *words)
     assert (found, out) == (code, "")
     assert err.startswith(f"pycarddav: error: {message}")
@@ -250,11 +205,11 @@ def nested(data):
     ids=["cut", "bomb", "damaged", "nested", "HTML", "empty", "endless"],
 )
 def test_a_file_that_is_none_is_refused_and_harms_nobody(
-    bring, folder, home, name, spoil, added, problem
+    bring, here, home, name, spoil, added, problem
 ):
-    archive(folder / "good.zip", **{"1": ADA, "2": BOB * 50})
-    (folder / name).write_bytes(spoil((folder / "good.zip").read_bytes()))
-    (folder / "last.vcf").write_bytes(vcard("last", "Last"))
+    archive(here / "good.zip", **{"1": ADA, "2": BOB * 50})
+    (here / name).write_bytes(spoil((here / "good.zip").read_bytes()))
+    (here / "last.vcf").write_bytes(vcard("last", "Last"))
     code, numbers, rows = bring(name, "last.vcf")
     assert code == 5
     assert rows[-1]["note"].startswith(problem)
@@ -262,8 +217,8 @@ def test_a_file_that_is_none_is_refused_and_harms_nobody(
     assert "last.vcf" in cards(home)
 
 
-def test_a_card_beyond_the_limit_or_the_quota_is_refused(bring, folder, home, monkeypatch):
-    (folder / "all.vcf").write_bytes(ADA + vcard("big", "Big", "NOTE:" + "x" * 3000) + BOB)
+def test_a_card_beyond_the_limit_or_the_quota_is_refused(bring, here, home, monkeypatch):
+    (here / "all.vcf").write_bytes(ADA + vcard("big", "Big", "NOTE:" + "x" * 3000) + BOB)
     monkeypatch.setenv("PYCARDDAV_SERVER__MAX_BODY_SIZE", "2K")
     code, numbers, rows = bring("all.vcf")
     assert (code, numbers) == (5, {"added": 2, "refused": 1})
@@ -275,9 +230,9 @@ def test_a_card_beyond_the_limit_or_the_quota_is_refused(bring, folder, home, mo
     assert rows[0]["note"] == "no more octets for the contacts of this user: [storage] quota"
 
 
-def test_undo_takes_back_an_import_but_not_what_was_changed_since(cli, folder, home):
+def test_undo_takes_back_an_import_but_not_what_was_changed_since(cli, here, home):
     put(home, "1.vcf", ADA, "ada")
-    (folder / "all.vcf").write_bytes(NEWER + BOB + vcard("eve", "Eve"))
+    (here / "all.vcf").write_bytes(NEWER + BOB + vcard("eve", "Eve"))
     said = cli("import", "all.vcf", "--to", "anna/contacts", "--on-duplicate", "replace")[2]
     put(home, "bob.vcf", vcard("bob", "Robert"), "bob")
     code, _, err = cli(*shlex.split(said.splitlines()[-1].removeprefix("undo: pycarddav ")))
@@ -290,9 +245,9 @@ def test_undo_takes_back_an_import_but_not_what_was_changed_since(cli, folder, h
     assert sorted(cards(home)) == ["1.vcf", "bob.vcf", "eve.vcf"]
 
 
-def test_undo_takes_back_the_last_import_first(cli, folder, home):
+def test_undo_takes_back_the_last_import_first(cli, here, home):
     for name, data in (("a.vcf", ADA), ("b.vcf", BOB)):
-        (folder / name).write_bytes(data)
+        (here / name).write_bytes(data)
         assert cli("import", name, "--to", "anna/contacts")[0] == 0
     assert cli("import", "--undo", "--to", "anna/contacts")[0] == 0
     assert list(cards(home)) == ["ada.vcf"]
@@ -300,7 +255,7 @@ def test_undo_takes_back_the_last_import_first(cli, folder, home):
     assert cards(home) == {}
 
 
-def test_what_ctrl_c_interrupts_is_whole_reported_and_can_be_taken_back(cli, folder, home):
+def test_what_ctrl_c_interrupts_is_whole_reported_and_can_be_taken_back(cli, here, home):
     book = home / ".local/share/pycarddav/anna/contacts"
     command = [sys.executable, "-m", "pycarddav", "import", "-", "--to", "anna/contacts"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as running:

@@ -18,6 +18,7 @@ COMMANDS = {
     "token": "make, list and revoke app passwords",
     "book": "create, list and delete address books",
     "import": "bring contacts from files into an address book",
+    "export": "write contacts to a file",
     "migrate": "take over the address books of another server",
     "history": "show what a book or a card was",
     "restore": "bring back a card, or a book as it was",

@@ -158,8 +158,11 @@ def confirmed(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+Progress = Callable[[int, int], None]
+
+
 @contextmanager
-def progress(what: str, unit: str = " cards") -> Iterator[Callable[[int, int], None]]:
+def progress(what: str, unit: str = " cards") -> Iterator[Progress]:
     """A bar on a terminal, to be told how many cards are done, of how many; nothing elsewhere."""
     if manner.quiet or not sys.stderr.isatty():
         yield lambda done, of: None

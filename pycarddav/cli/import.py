@@ -15,7 +15,7 @@ from ..model import AddressBook, UnmappedBook
 from ..serve import site
 from ..store.filesystem import FilesystemStore
 from ..store.filesystem.book import Wanted
-from ..transfer import sources, spreadsheets, undoing
+from ..transfer import jcards, sources, spreadsheets, undoing
 from ..transfer.importing import Import, OnDuplicate, Outcome, Rules, Stopped
 from ..transfer.report import Fate, Report
 from ..transfer.sources import Found
@@ -169,10 +169,26 @@ def _import(args: Namespace, found: Loaded, store: FilesystemStore, reason: str)
         console.note(f"{args.to} is new")
         if args.dry_run:
             return Import({}, rules, None)
-        store.save_book(AddressBook(owner, target.name, displayname=target.name))
+        store.save_book(_new_book(args, owner, target.name))
         target = references.book(store, args.to)
     return Import(
         store.opened(target).trusted().members, rules, _change(args, store, target, reason)
+    )
+
+
+def _new_book(args: Namespace, owner: str, name: str) -> AddressBook:
+    """A book with the properties that an exported one has brought along."""
+    found = list(filter(None, map(sources.properties, args.files)))
+    if len(found) != 1:
+        return AddressBook(owner, name, displayname=name)
+    kept = found[0]
+    return AddressBook(
+        owner,
+        name,
+        displayname=kept.get("displayname"),
+        description=kept.get("description"),
+        language=kept.get("language"),
+        dead=kept["dead"],
     )
 
 
@@ -191,11 +207,14 @@ def _readers(args: Namespace) -> sources.Readers:
             chosen = spreadsheets.read_map(Path(args.map).read_text("utf-8-sig"))
         except ValueError as error:
             raise Failure(f"{args.map}: {error}", code=Exit.USAGE) from error
-    return dict.fromkeys(spreadsheets.ENDINGS, Spreadsheets(chosen).read)
+    return {
+        **dict.fromkeys(spreadsheets.ENDINGS, Spreadsheets(chosen).read),
+        **dict.fromkeys(jcards.ENDINGS, jcards.read),
+    }
 
 
 def _read(
-    places: list[str], readers: sources.Readers, progress: Callable[[int, int], None]
+    places: list[str], readers: sources.Readers, progress: console.Progress
 ) -> Iterator[Found]:
     """What is in the files, telling how far one is."""
     done, total = 0, sum(map(sources.size, places))

@@ -139,11 +139,11 @@ class Import:
         return outcome, Wanted(name, card.data, card.uid, condition)
 
     def _new_name(self, found: Found, uid: str) -> str:
-        own = found.name or ""
-        taken = [own] if own.lower().endswith(".vcf") and own.isprintable() else []
+        own = names.name_of(found.name) if found.name else None
+        wished = [own] if own and own.isprintable() else []
         return next(
             name
-            for name in chain(taken, cards.names_of(uid))
+            for name in chain(wished, cards.names_of(uid))
             if name not in self._etags and names.can_be_file(name)
         )
 

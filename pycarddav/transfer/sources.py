@@ -10,9 +10,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from io import BufferedReader, RawIOBase
 from itertools import chain, islice
-from pathlib import PurePosixPath
-from typing import IO
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
+from ..store.filesystem import properties as stored
 from ..vcard import content, files
 
 STDIN = "-"
@@ -76,6 +77,26 @@ def size(place: str) -> int:
         return os.path.getsize(place) if place != STDIN else 0
     except (OSError, *_DAMAGED):
         return 0
+
+
+def properties(place: str) -> dict[str, Any] | None:
+    """The properties of the one book that a folder or an archive holds, if it was exported."""
+    try:
+        if os.path.isdir(place):
+            return stored.parse(Path(place, stored.FILE).read_bytes())
+        if not zipfile.is_zipfile(place):
+            return None
+        with zipfile.ZipFile(place) as archive:
+            found = [
+                info
+                for info in archive.infolist()
+                if os.path.basename(info.filename) == stored.FILE
+            ]
+            if len(found) == 1 and found[0].file_size <= stored.LARGEST:
+                return stored.parse(archive.read(found[0]))
+    except (OSError, *stored.UNREADABLE, *_DAMAGED):
+        pass  # the cards are what matters
+    return None
 
 
 def _folder(place: str, readers: Readers) -> Iterator[Found]:

@@ -10,15 +10,16 @@ from typing import Any
 
 from ...dav.errors import InsufficientStorage
 from ...dav.names import DAV
-from ...dav.xml import XML, document, parse
+from ...dav.xml import XML, document
+from ...dav.xml import parse as parse_xml
 from ...model import Dead
 from . import files
 
 log = logging.getLogger(__name__)
 
 FILE = ".properties.json"
-_LARGEST = 2**22  # octets of the file: what clients attach to cards is in it as well
-_UNREADABLE = (OSError, ValueError, TypeError, AttributeError, RecursionError)
+LARGEST = 2**22  # octets of the file: what clients attach to cards is in it as well
+UNREADABLE = (OSError, ValueError, TypeError, AttributeError, RecursionError)
 _TEXTS = ("displayname", "description", "language")
 
 
@@ -39,8 +40,8 @@ class Properties:
         stamp = (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
         if stamp != self._stamp:
             try:
-                self._values = _parse(files.read(self._path, _LARGEST)[0])
-            except _UNREADABLE as error:
+                self._values = parse(files.read(self._path, LARGEST)[0])
+            except UNREADABLE as error:
                 log.warning("%s: %s", self._path, error)
             self._stamp = stamp
         return self._values
@@ -49,10 +50,10 @@ class Properties:
 def problem(folder: str) -> str | None:
     """Why the properties cannot be read."""
     try:
-        _parse(files.read(os.path.join(folder, FILE), _LARGEST)[0])
+        parse(files.read(os.path.join(folder, FILE), LARGEST)[0])
     except FileNotFoundError:
         return None
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         return str(error)
     return None
 
@@ -65,7 +66,7 @@ def write(folder: str, values: dict[str, Any]) -> None:
     path, before = os.path.join(folder, FILE), _kept(folder)
     kept = {"created": time.time()} | (before or {}) | values
     data = (json.dumps(kept, ensure_ascii=False, indent=1) + "\n").encode()
-    if len(data) > _LARGEST:
+    if len(data) > LARGEST:
         raise InsufficientStorage("there is no room for so many properties")
     if before is None:
         _put_aside(path)
@@ -91,17 +92,17 @@ def _put_aside(path: str) -> None:
 def _kept(folder: str) -> dict[str, Any] | None:
     """What the file says; None if it is broken: saving mends it."""
     try:
-        data, _ = files.read(os.path.join(folder, FILE), _LARGEST)
-        _parse(data)
+        data, _ = files.read(os.path.join(folder, FILE), LARGEST)
+        parse(data)
     except FileNotFoundError:
         return {}
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     kept: dict[str, Any] = json.loads(data)
     return kept
 
 
-def _parse(data: bytes) -> dict[str, Any]:
+def parse(data: bytes) -> dict[str, Any]:
     """The values; *cards* has the properties of each card that has any, *revision* names those."""
     values = json.loads(data)
     if not isinstance(values, dict):
@@ -118,6 +119,6 @@ def _parse(data: bytes) -> dict[str, Any]:
 def _dead(pair: object) -> tuple[str, XML]:
     match pair:
         case [str(name), str(fragment)]:
-            parse(document(DAV.prop, XML(fragment)))  # it will stand in the middle of responses
+            parse_xml(document(DAV.prop, XML(fragment)))  # it will stand in the middle of responses
             return name, XML(fragment)
     raise ValueError("a dead property is not a name and an element")
