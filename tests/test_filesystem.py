@@ -1,11 +1,13 @@
 """What only an engine on disk can show: other programs, restarts, copies, odd files."""
 
+import base64
 import json
 import os
 import shutil
 import stat
 import subprocess
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -15,7 +17,7 @@ from pycarddav.dav.errors import Conflict, Forbidden, InvalidSyncToken, Precondi
 from pycarddav.dav.headers import ANYTHING, Condition
 from pycarddav.dav.xml import XML
 from pycarddav.model import AddressBook, Home
-from pycarddav.store.filesystem import FilesystemStore
+from pycarddav.store.filesystem import FilesystemStore, token
 from pycarddav.store.filesystem.journal import Cause, Change, Journal, Replaced
 from pycarddav.store.filesystem.snapshot import moved
 from pycarddav.store.filesystem.token import EMPTY
@@ -160,6 +162,33 @@ def test_the_state_is_known_after_everything_derived_was_deleted(synced):
     synced.restart()
     shutil.rmtree(synced.storage / ".pycarddav")
     assert synced.sync() == (set(), set())
+
+
+def test_a_token_stays_small_however_often_the_book_moves_while_a_client_reads(server):
+    names = [f"{number:02}.vcf" for number in range(60)]
+    for name in names:
+        server.put(name)
+    server.sync()
+    for number in reversed(range(0, 60, 2)):  # each time before what was sent the last time
+        server.put(names[number], "new")
+        server.put(names[number + 1], "new")
+        changes = server.told(limit=1)
+        server.token = changes.token
+        for found in server.store.cards(server.book, changes.changed):
+            server.cards[found.name] = found.data
+    assert len(token.parse(server.token)) == token.MOST
+    changed, _ = server.sync()
+    assert set(names[1::2]) <= changed
+
+
+def test_a_token_of_more_parts_than_are_ever_given_out_is_refused(synced):
+    point, *_ = synced.token.split(".")
+    bounds = [base64.b64encode(f"{number:03}".encode()).decode() for number in range(token.MOST)]
+    for number, error in ((token.MOST - 1, None), (token.MOST, InvalidSyncToken)):
+        synced.token = ".".join(field for bound in bounds[:number] for field in (point, bound))
+        synced.token += f".{point}"
+        with pytest.raises(error) if error else nullcontext():
+            synced.told()
 
 
 def test_a_token_from_a_future_that_a_restore_threw_away_is_unknown(synced, tmp_path):

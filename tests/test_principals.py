@@ -140,6 +140,13 @@ def test_principals_are_found_by_what_is_searchable(people, searches, attributes
     assert answer == {f"/.principals/{name}/": {DAV.displayname: name} for name in names}
 
 
+def test_each_search_looks_at_every_principal_so_there_are_not_many(people):
+    for number, status in ((50, 207), (51, 400)):
+        searches = search("a", names="<D:displayname/>") * (number - 2)
+        searches += search("a", names="<D:displayname/><D:displayname/>")
+        assert report(people, "principal-property-search", searches).status == status
+
+
 def test_nobody_finds_whom_they_may_not_see(people):
     assert found(report(people, "principal-property-search", search(""))) == {PRINCIPAL: 200}
 

@@ -96,6 +96,10 @@ BAD = {
         card(b"VERSION:3.0", b"TEL" + b";a=b" * 1001 + b":"),
         f"line 3: {NO_LINE}",
     ),
+    "too many in all": (
+        card(b"VERSION:3.0", *[b"TEL" + b";a=b" * 999 + b":"] * 11),
+        "line 13: the card has more than 10000 parameters up to here",
+    ),
     "nested too deep": (
         card(b"VERSION:3.0", *[b"BEGIN:X"] * 8),
         "line 10: components are nested more than 8 deep",

@@ -6,8 +6,8 @@ from math import ceil, floor, log10
 
 Points = Mapping[int, float]  # cards -> ms
 COLOURS = ("#0b7285", "#e8590c", "#862e9c", "#2b8a3e")
-WIDTH, HEIGHT = 210, 170  # of a panel
-LEFT, TOP, RIGHT, BOTTOM = 40, 26, 10, 22  # inside it, around the plot
+WIDTH, HEIGHT = 220, 170  # of a panel
+LEFT, TOP, RIGHT, BOTTOM = 50, 26, 18, 22  # inside it, around the plot
 COLUMNS = 4
 HEAD = 30
 STYLE = "text{font:11px sans-serif;fill:#495057}.t{font-weight:bold;fill:#212529}"

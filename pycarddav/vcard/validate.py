@@ -11,7 +11,9 @@ from ..dav.errors import InvalidAddressData, UnsupportedAddressData
 from . import content, jcard, query, values
 
 MAX_DEPTH = 8  # of nested components
-MAX_PARTS = 10_000  # components and items of one value; each costs memory when it is looked at
+# Components and items of one value, and parameters of all lines: each takes memory and time when
+# it is looked at.
+MAX_PARTS = 10_000
 VERSIONS = ("3.0", "4.0")
 
 # text/x-vcard and text/directory are older names; Nextcloud has sent application/vcard, and curl
@@ -79,10 +81,15 @@ class _Fault(Exception):
 def _one_card(data: bytes) -> content.VCard:
     """The card, when it is exactly one, complete, and every line of it can be read."""
     depth: int | None = None  # of components: None before the card, 0 after it
-    offset = 0
+    offset = parameters = 0
     for line in _lines(data):
         try:
-            depth = _depth(_item(line), depth) if line.strip() else depth
+            if line.strip():
+                item = _item(line)
+                depth = _depth(item, depth)
+                parameters += item.parameters.count(";") + item.parameters.count(",")
+            if parameters > MAX_PARTS:
+                raise _Fault(f"the card has more than {MAX_PARTS} parameters up to here")
         except _Fault as fault:
             number = len(data[:offset].splitlines()) + 1
             raise InvalidAddressData(f"line {number}: {fault}") from None

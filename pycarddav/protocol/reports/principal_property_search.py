@@ -19,6 +19,8 @@ from ..tree import principals
 
 Test = Callable[[Iterable[bool]], bool]
 
+MAX_SEARCHES = 50  # each looks at every principal
+
 # By what a principal can be found, and what that is called (§9.5).
 SEARCHABLE = {
     DAV.displayname: "Name",
@@ -64,6 +66,8 @@ def _parse(body: Element) -> tuple[Test, list[Search]]:
     Nextcloud's library names several properties in one property-search, and means any of them when
     the test is anyof.
     """
+    if len(body.findall(f"{DAV.property_search}/{DAV.prop}/*")) > MAX_SEARCHES:
+        raise BadRequest(f"at most {MAX_SEARCHES} properties are searched at once")
     test = TESTS.get(body.get("test", "allof"))
     searches = [
         search for found in body.iterfind(DAV.property_search) for search in _searches(found)

@@ -380,7 +380,8 @@ def _partly(parts: tuple[Part, ...], sent: list[str], snapshot: Snapshot) -> tup
     if not sent:
         return parts
     behind = [part for part in parts if part.last is None or part.last > sent[-1]]
-    return replace(snapshot.part, last=sent[-1]), *behind
+    # The newest is first: where there are too many, some names are told again, never one too few.
+    return replace(snapshot.part, last=sent[-1]), *behind[-token.MOST + 1 :]
 
 
 def _check(condition: Condition, current: Member | None) -> None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 EMPTY = 0  # the state of a book without cards
 
-_LONGEST = 20_000  # characters; a client cannot have seen more states than it made requests
+MOST = 16  # parts: each costs as much as a sync
+_LONGEST = 20_000  # characters
 _POINT = re.compile(r"([0-9]{1,18})-([0-9a-f]{32})", re.ASCII)
 
 
@@ -50,7 +51,7 @@ def parse(text: str) -> tuple[Part, ...]:
         raise ValueError("too long")
     fields = text.split(".")
     points, bounds = fields[::2], [_unpacked(field) for field in fields[1::2]]
-    if len(points) != len(bounds) + 1 or bounds != sorted(set(bounds)):
+    if len(points) > MOST or len(points) != len(bounds) + 1 or bounds != sorted(set(bounds)):
         raise ValueError("not a token")
     parts = []
     for point, last in zip(points, [*bounds, None], strict=True):
