@@ -41,3 +41,11 @@ def test_every_form_is_in_contrib():
 def test_the_debian_package_has_the_version():
     changelog = (CONTRIB / "debian" / "changelog").read_text()
     assert changelog.startswith(f"pycarddav ({__version__}-1) ")
+
+
+def test_the_image_listens_where_compose_and_health_look_for_it():
+    docker = CONTRIB / "docker"
+    port = Config().server.port
+    assert f"EXPOSE {port}\n" in (docker / "Dockerfile").read_text()
+    assert f'"127.0.0.1:{port}:{port}"' in (docker / "compose.yaml").read_text()
+    assert f"pycarddav:{port}\n" in (docker / "compose.caddy.yaml").read_text()
