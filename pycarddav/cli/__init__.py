@@ -17,6 +17,8 @@ COMMANDS = {
     "user": "add, list and remove users, change passwords",
     "token": "make, list and revoke app passwords",
     "book": "create, list and delete address books",
+    "find": "find contacts by names, numbers, addresses and notes",
+    "show": "show what a card says",
     "import": "bring contacts from files into an address book",
     "export": "write contacts to a file",
     "migrate": "take over the address books of another server",

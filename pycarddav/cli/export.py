@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ..model import AddressBook, BrokenCard, Card
-from ..store.filesystem import FilesystemStore
+from ..model import BrokenCard, Card
 from ..transfer.exporting import WRITERS
 from . import console, references, storage
 from .console import Exit, Failure
@@ -50,7 +49,7 @@ def run(args: Namespace) -> int:
         console.warn(f"{card.book.owner}/{card.book.name}/{card.name} is left out: {why}")
 
     with failures(), storage.opened(found) as store:
-        books = _books(store, args.reference)
+        books = references.books(store, args.reference)
         with _output(args.output) as out, console.progress("Exporting") as progress:
             total = sum(1 for book in books for _ in store.entries(book))
 
@@ -65,15 +64,6 @@ def run(args: Namespace) -> int:
     to = f" to {args.output}" if args.output else ""
     console.note(f"exported {console.counted(done - left_out, 'card')}{to}")
     return Exit.PARTIAL if left_out else Exit.OK
-
-
-def _books(store: FilesystemStore, reference: str) -> list[AddressBook]:
-    if references.depth(reference) == 2:
-        return [references.book(store, reference)]
-    user = reference.strip("/")
-    if references.depth(reference) != 1 or not store.home(user):
-        raise Failure(f"{reference} has no address books", code=Exit.NOT_FOUND)
-    return store.books(user)
 
 
 @contextmanager

@@ -44,6 +44,16 @@ def book(store: FilesystemStore, reference: str) -> AddressBook:
     )
 
 
+def books(store: FilesystemStore, reference: str) -> list[AddressBook]:
+    """USER or USER/BOOK: that book, or all of the user's; Failure."""
+    if depth(reference) == 2:
+        return [book(store, reference)]
+    user = reference.strip("/")
+    if depth(reference) != 1 or not store.home(user):
+        raise Failure(f"{reference} has no address books", code=Exit.NOT_FOUND)
+    return store.books(user)
+
+
 def new_book(found: Loaded, store: Store, reference: str) -> UnmappedBook:
     """Where a book can be made; Failure, Conflict, or why nothing can be there."""
     target = resolve(store, reference)
