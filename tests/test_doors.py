@@ -1,5 +1,6 @@
 """What holds for every door: who comes in, under which name, and what strangers are told."""
 
+import re
 from dataclasses import replace
 from itertools import product
 
@@ -18,6 +19,7 @@ from pycarddav.auth import (
 from pycarddav.auth.basic import BASIC
 from pycarddav.auth.digest import Digest
 from pycarddav.auth.gate import Gate
+from pycarddav.auth.oauth import Issuer, OAuth
 from pycarddav.auth.remote_user import RemoteUser
 from pycarddav.auth.throttle import Throttle
 from pycarddav.config import load
@@ -297,6 +299,23 @@ def test_who_guesses_is_slowed_down_while_a_door_is_closed(gate, second, clock):
         clock.now += 0.001
         found.append(login(gate, f"alice:guess{number}"))
     assert found == [DoorClosed] * 6 + [TooManyRequests] * 4
+
+
+def test_only_the_scheme_that_failed_says_so(tmp_path):
+    """Or a client would throw a good token away."""
+    issuer = Issuer("https://sso", "us", "sub", "https://sso/jwks", "", "", "", None)
+    gate = Gate([Digest(tmp_path / "none", "pycarddav"), OAuth(issuer), Users(), Users()])
+    said = {}
+    for offered in ("", basic("alice:wrong"), "Bearer wrong"):
+        with pytest.raises(Unauthorized) as refused:
+            gate(Request("GET", "/", {"authorization": offered}, remote="192.0.2.1"))
+        lines = refused.value.headers()["WWW-Authenticate"].split("\n")
+        said[offered.partition(" ")[0]] = [re.sub('nonce="[^"]*"', "nonce", line) for line in lines]
+    digest = 'Digest realm="pycarddav", qop="auth", algorithm={}, nonce, charset=UTF-8'
+    rest = ['Bearer realm="pycarddav"', 'Basic realm="pycarddav", charset="UTF-8"']
+    all_of_them = [digest.format("SHA-256"), digest.format("MD5"), *rest]
+    assert said[""] == said["Basic"] == all_of_them
+    assert said["Bearer"][2:] == [f'{rest[0]}, error="invalid_token"', rest[1]]
 
 
 # App passwords, from the command line to a sync

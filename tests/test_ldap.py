@@ -212,7 +212,7 @@ def test_whoever_the_directory_knows_comes_in_by_the_name_it_has(slapd, how, cre
     [
         ("three:secret", {"filter": "(cn={user})"}, LoginFailed),  # has two other names
         ("anonym:secret", {"filter": "(cn={user})"}, LoginFailed),
-        ("alice:secret", {"filter": "(|(uid={user})(uid=two))"}, LoginFailed),
+        ("alice:secret", {"filter": "(|(uid={user})(uid=jürgen))"}, LoginFailed),
         ("alice:secret", {"filter": "(&(uid={user})(ou=staff))"}, LoginFailed),
         ("alice:secret", {"name": "cn"}, "alice"),
         ("alice:secret", {"name": "mail"}, LoginFailed),

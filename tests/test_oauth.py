@@ -18,7 +18,7 @@ from logins import served, who
 from pycarddav.auth import DoorClosed, DoorUnusable, LoginFailed, keys, oauth, outage
 from pycarddav.auth.gate import Gate
 from pycarddav.auth.keys import Keys, parse, verified
-from pycarddav.auth.oauth import Issuer, OAuth
+from pycarddav.auth.oauth import Issuer, OAuth, confirm
 from pycarddav.client.errors import Unreachable
 from pycarddav.config import load
 from pycarddav.config.schema import OAuth as Settings
@@ -172,6 +172,46 @@ def test_a_token_is_a_login_but_not_an_administrators(gate):
     for word in ("Bearer", "bearer", "BEARER"):
         found = bearer(gate, f"{word} {signed()}")
         assert (found.name, found.admin) == ("alice", False)
+
+
+def test_names_are_compared_as_at_every_door(gate):
+    assert bearer(gate, f"Bearer {signed(sub='jose' + chr(0x301))}").name == "jos\u00e9"
+
+
+ACTIVE = {"active": True, "aud": AUDIENCE, "sub": "alice"}
+
+
+@pytest.mark.parametrize(
+    ("claims", "valid"),
+    [
+        ({}, True),
+        ({"iss": ISSUER, "aud": ["x", AUDIENCE], "exp": 1001, "nbf": 1000}, True),
+        ({"nbf": 1000 + keys.LEEWAY}, True),
+        ({"active": False}, False),
+        ({"active": None}, False),
+        ({"active": "true"}, False),
+        ({"active": 1}, False),
+        ({"iss": ISSUER + "x"}, False),
+        ({"iss": None}, False),
+        ({"aud": "https://mail.example.org/"}, False),
+        ({"aud": [AUDIENCE[:-1]]}, False),
+        ({"aud": None}, False),
+        ({"aud": []}, False),
+        ({"aud": {AUDIENCE: 1}}, False),
+        ({"exp": 1000}, False),
+        ({"exp": "2000"}, False),
+        ({"exp": True}, False),
+        ({"exp": float("nan")}, False),
+        ({"nbf": 1031}, False),
+        ({"nbf": None}, False),
+    ],
+)
+def test_what_the_issuer_says_of_a_token_is_read_strictly(claims, valid):
+    if valid:
+        confirm({**ACTIVE, **claims}, SETTINGS, 1000)
+    else:
+        with pytest.raises(LoginFailed):
+            confirm({**ACTIVE, **claims}, SETTINGS, 1000)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,6 @@ def verified(token: str, keys: Keys, issuer: str, audience: str) -> Mapping[str,
             audience=audience,
             leeway=LEEWAY,
         )
-    except (jwt.PyJWTError, ValueError, RecursionError) as error:
+    except (jwt.PyJWTError, ValueError, RecursionError) as error:  # the last until PyJWT 2.12
         raise LoginFailed(type(error).__name__) from None
     return claims

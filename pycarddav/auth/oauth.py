@@ -124,27 +124,28 @@ class OAuth:
         except ClientError as error:
             why = str(error)
         else:
-            self._check(claims)
+            confirm(claims, self._issuer, self._clock())
             return claims
         raise self._outage.begin(why)
-
-    def _check(self, claims: Mapping[str, Any]) -> None:
-        """LoginFailed unless a token of which the issuer says this is valid here and now."""
-        now, issuer = self._clock(), self._issuer
-        audience = claims.get("aud")
-        if claims.get("active") is not True:
-            raise LoginFailed("inactive")
-        if claims.get("iss", issuer.issuer) != issuer.issuer:
-            raise LoginFailed("foreign-issuer")
-        if issuer.audience not in (audience if isinstance(audience, list) else [audience]):
-            raise LoginFailed("foreign-audience")
-        if not moment(claims, "nbf", now) <= now + LEEWAY or moment(claims, "exp", now + 1) <= now:
-            raise LoginFailed("expired")
 
     def _jwks(self) -> bytes:
         issuer = self._issuer
         with Http(issuer.jwks, Access(ca=issuer.ca, seconds=SECONDS, whole=2 * SECONDS)) as http:
             return answer(http, "GET", b"", {"Accept": "application/json"})
+
+
+def confirm(claims: Mapping[str, Any], issuer: Issuer, now: float) -> None:
+    """LoginFailed unless a token of which the issuer says this is for us, and valid *now*."""
+    audience = claims.get("aud")
+    if claims.get("active") is not True:
+        raise LoginFailed("inactive")
+    if claims.get("iss", issuer.issuer) != issuer.issuer:
+        raise LoginFailed("foreign-issuer")
+    if issuer.audience not in (audience if isinstance(audience, list) else [audience]):
+        raise LoginFailed("foreign-audience")
+    begins, ends = moment(claims, "nbf", now), moment(claims, "exp", now + 1)
+    if not (begins <= now + LEEWAY and now < ends):
+        raise LoginFailed("expired")
 
 
 def moment(claims: Mapping[str, Any], name: str, default: float) -> float:

@@ -6,7 +6,6 @@ Which proxies have a say, and in which header, is decided where the connection i
 
 from ..protocol.messages import Request
 from . import Identity, Login, LoginFailed, Scheme
-from .names import normal
 
 
 def read(written: str, request: Request) -> Login:
@@ -17,7 +16,7 @@ def read(written: str, request: Request) -> Login:
     user = written.encode("latin-1").decode()  # WSGI's way to hand over octets (PEP 3333)
     if "," in user:
         raise ValueError("two users at once")
-    return Login(normal(user), "", request, familiar=True)
+    return Login(user, "", request, familiar=True)
 
 
 REMOTE_USER = Scheme("", read, lambda failure: [], repeated=False)
