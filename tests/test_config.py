@@ -1,5 +1,6 @@
 """What is read from file, environment and command line, which of them wins, what is refused."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from pycarddav.config.values import (
     size,
     some_of,
 )
+from pycarddav.serve import site
 
 ROOT = Path(__file__).parent.parent
 PORT = Key("server", "port")
@@ -229,6 +231,17 @@ def test_the_example_file_is_the_schemas():
     assert (ROOT / "config.example.ini").read_text() == example(), (
         "pycarddav config example > config.example.ini"
     )
+
+
+LOGINS = (ROOT / "docs" / "logins.md").read_text()
+
+
+@pytest.mark.parametrize("example", re.findall("```ini\n(.*?)```", LOGINS, re.DOTALL))
+def test_the_examples_of_ways_to_log_in_are_doors(home, example):
+    config = load(str(configured(home, example))).config
+    config.storage.folder.mkdir(parents=True)
+    config.auth.htpasswd.touch()
+    assert len(site.doors(config)) == len(config.auth.type)
 
 
 def test_the_reference_is_the_schemas():

@@ -1,5 +1,6 @@
 """What holds for every door: who comes in, under which name, and what strangers are told."""
 
+import json
 import re
 from dataclasses import replace
 from itertools import product
@@ -337,3 +338,20 @@ def test_an_app_password_syncs_until_it_is_revoked(config, cli):
         assert (status, parse(body).findtext(f".//{DAV.href}")) == (207, "/alice/contacts/a.vcf")
         assert cli("token", "revoke", "alice", "Pixel")[0] == 0
         assert [who(client, me) for _ in range(2)] == [401, 401]
+
+
+def test_the_command_line_serves_users_who_are_known_elsewhere(config, cli, monkeypatch):
+    """There need not be a file of users."""
+    config.auth.htpasswd.unlink()
+    monkeypatch.setenv("PYCARDDAV_AUTH__TYPE", "remote_user")
+    monkeypatch.setenv("PYCARDDAV_REMOTE_USER__PROXIES", "127.0.0.1")
+    with served(load().config) as client:
+        assert who(client, "X-Remote-User: dave") == "dave"
+        code, password, err = cli("token", "add", "carol", "Pixel")
+        assert code == 0, err
+        assert who(client, f"Authorization: {basic(f'carol:{password.strip()}')}") == "carol"
+    assert cli("book", "create", "bob/club")[0] == 0
+    assert cli("book", "create", ".bob/club")[0] != 0
+    code, listed, _ = cli("user", "list", "--json")
+    assert code == 0
+    assert [user["name"] for user in json.loads(listed)["users"]] == ["bob", "carol", "dave"]

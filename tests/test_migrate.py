@@ -93,7 +93,7 @@ def storage(home):
     """A storage that Anna may log in to."""
     folder = home / ".local/share/pycarddav"
     FilesystemStore(folder).save_home(Home("anna"))
-    folder.joinpath(".htpasswd").write_text("anna:$2b$never\n")
+    folder.joinpath(".htpasswd").write_text(f"anna:$2b$04${'.' * 53}\n")
     return folder
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..auth import accounts
 from ..client import Access, Client, ClientError, ForeignHost, LoginRefused, Unreachable, http
 from ..config import Loaded
 from ..dav.errors import Error
@@ -79,8 +78,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     found = loaded(args)
     with failures(), storage.opened(found) as store:
-        if args.to not in {*store.owners(), *accounts.users(found.config.auth.htpasswd)}:
-            raise accounts.UserNotFound(args.to)
+        references.check_owner(found, store, args.to)
         with _explained(), _source(args) as source:
             return _migrate(args, found, store, source)
 

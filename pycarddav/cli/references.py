@@ -63,12 +63,15 @@ def new_book(found: Loaded, store: Store, reference: str) -> UnmappedBook:
         raise target.why
     if not isinstance(target, UnmappedBook):
         raise Failure(f"{reference} is not of the form USER/BOOK", code=Exit.USAGE)
-    check_name(target.owner)
-    if target.owner not in store.owners() and not site.known(
-        site.doors(found.config), target.owner
-    ):
-        raise accounts.UserNotFound(target.owner)
+    check_owner(found, store, target.owner)
     return target
+
+
+def check_owner(found: Loaded, store: Store, name: str) -> None:
+    """UserNotFound, UserNameRefused, unless *name* is somebody who has books, or could log in."""
+    check_name(name)
+    if name not in store.owners() and not site.known(site.doors(found.config), name):
+        raise accounts.UserNotFound(name)
 
 
 def parts(store: FilesystemStore, reference: str) -> tuple[AddressBook, str | None]:

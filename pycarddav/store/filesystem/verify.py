@@ -105,7 +105,8 @@ def _mended(book: Book, name: str, good: bytes, finding: Finding) -> Finding:
 
 
 def _permissions(root: str, repair: bool) -> Iterator[Finding]:
-    for path in (root, os.path.join(root, ".htpasswd")):
+    secrets = [os.path.join(root, name) for name in (".htpasswd", ".htdigest")]
+    for path in (root, *secrets):
         if not os.path.lexists(path) or not (mode := os.stat(path).st_mode & 0o077):
             continue
         if repair:
