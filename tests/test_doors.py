@@ -2,11 +2,19 @@
 
 import json
 import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import pytest
 from logins import basic, proof, served, who
+from wire import Client, running
 
 from pycarddav.auth import (
     DoorClosed,
@@ -109,6 +117,79 @@ def test_a_proxy_has_no_say_unless_that_is_a_way_to_log_in(config):
         assert who(client, "X-Remote-User: bob") == 401
     with pytest.raises(DoorUnusable):
         site.doors(behind(config))
+
+
+NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
+CONFIGURATION = """\
+pid {folder}/pid; daemon off; error_log {folder}/log;
+events {{}}
+http {{
+    access_log off;
+    server {{
+        listen 127.0.0.1:{port};
+        auth_basic contacts;
+        auth_basic_user_file {folder}/users;
+        location / {{
+            proxy_pass http://unix:{folder}/socket;
+            proxy_set_header X-Remote-User $remote_user;
+            proxy_set_header Authorization "";
+            proxy_set_header Host localhost;
+        }}
+    }}
+}}
+"""
+
+
+@pytest.fixture
+def short():
+    """A folder whose path leaves room for the name of a socket."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@contextmanager
+def nginx(folder):
+    """The address of an nginx that asks for a password."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        address = sock.getsockname()
+    (folder / "users").write_text("bob:{PLAIN}hunter2\n")
+    (folder / "users").chmod(0o644)  # its workers are nobody
+    (folder / "conf").write_text(CONFIGURATION.format(folder=folder, port=address[1]))
+    command = [NGINX, "-p", folder, "-e", folder / "log", "-c", folder / "conf"]
+    with subprocess.Popen(command) as process:
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            with suppress(OSError), Client(address):
+                break
+            time.sleep(0.01)
+        yield address
+        process.terminate()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not NGINX, reason="nginx is not installed")
+def test_through_nginx_a_client_is_who_it_has_let_in(config, short):
+    asked = behind(config, "unix")
+    asked = replace(asked, server=replace(asked.server, host=(f"unix:{short}/socket",)))
+    bob = f"Authorization: {basic('bob:hunter2')}"
+    forgeries = (
+        [], ["X-Remote-User: alice"], ["x-remote-user: alice", "X-REMOTE-USER: alice"],
+        ["X_Remote_User: alice"], ["X-Remote-User:"], ["X-Remote-User : alice"],
+        ["Connection: X-Remote-User", "X-Remote-User: alice"],
+    )  # fmt: skip
+    found = []
+    with site.listening(asked) as bound, site.serving(asked, bound) as server, running(server):
+        (short / "socket").chmod(0o666)
+        with nginx(short) as address:
+            for forgery in forgeries:
+                for login in ([], [bob], [f"Authorization: {basic('alice:secret')}"]):
+                    with Client(address) as client:
+                        found.append(who(client, *login, *forgery))
+    assert set(found[0::3]) <= {401, 400}
+    assert set(found[1::3]) <= {"bob", 400}
+    assert set(found[2::3]) <= {401, 400}
+    assert found[:3] == [401, "bob", 401]
 
 
 # Names
