@@ -209,6 +209,18 @@ def test_chunks_that_are_none_are_refused(address, body):
     assert refused(address, head + body) == 400
 
 
+@pytest.mark.parametrize(("size", "status"), [(1, 400), (4, 400), (8, 200)])
+def test_chunks_that_are_hardly_a_body_are_refused(address, size, status):
+    """Eight octets in a chunk are few, but somebody may write word by word."""
+    with Client(address) as client:
+        client.send(f"PUT / HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n")
+        client.send(f"{size}\r\n{'x' * size}\r\n".encode() * 100_000 + b"0\r\n\r\n")
+        answer = client.answer()
+    assert answer[0] == status
+    if status == 200:
+        assert answer[2] == b"PUT / " + b"x" * size * 100_000
+
+
 def test_a_refusal_is_an_answer_like_any_other(client):
     client.send("GET / HTTP/1.1\r\n\r\n")
     _, headers, _ = client.answer()
