@@ -1,11 +1,14 @@
 """Fifty connections that mean no good and two that guess passwords; until it is ended.
 
-python tests/hostile.py HOST PORT
+python tests/hostile.py HOST PORT [--tls]
+
+Two kinds of them have a password, mallory's: a user, too, may mean no good.
 """
 
 import base64
 import itertools
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -35,12 +38,21 @@ def long_chunk_line(connection):
         connection.sendall(b"1" * 50_000)
 
 
-def never_read(connection):
-    """Asks for much, and fetches nothing."""
+def ask(connection, requests):
+    """Ask for a whole address book, and fetch nothing."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    while True:
-        connection.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        time.sleep(0.1)
+    credentials = base64.b64encode(b"mallory:secret")
+    request = b"GET /mallory/contacts/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic "
+    connection.sendall((request + credentials + b"\r\n\r\n") * requests)
+    time.sleep(60)
+
+
+def export(connection):
+    ask(connection, 1)
+
+
+def in_a_row(connection):
+    ask(connection, 20)
 
 
 def upload(connection):
@@ -62,6 +74,10 @@ def half_open(connection):
     time.sleep(60)
 
 
+def churn(connection):
+    """Nothing but connecting; over TLS with a handshake, which is the server's work."""
+
+
 def guess(connection):
     """Passwords, as fast as they are answered."""
     for number in itertools.count():
@@ -75,21 +91,26 @@ def guess(connection):
             raise ConnectionError
 
 
-def attack(how, address):
+def attack(how, address, tls):
     while True:
         try:
             with socket.create_connection(address, 30) as connection:
-                how(connection)
+                if not tls or how is half_open:
+                    how(connection)
+                    continue
+                with tls.wrap_socket(connection) as encrypted:
+                    how(encrypted)
         except OSError:
             time.sleep(0.02)
 
 
 def main():
     address = (sys.argv[1], int(sys.argv[2]))
-    ways = [drip, small_chunks, long_chunk_line, never_read, upload, nonsense, half_open]
-    fifty = list(itertools.islice(itertools.cycle(ways), 50))
-    for how in [*fifty, guess, guess]:
-        threading.Thread(target=attack, args=(how, address), daemon=True).start()
+    tls = ssl._create_unverified_context() if sys.argv[3:] == ["--tls"] else None
+    ways = [drip, small_chunks, long_chunk_line, export, in_a_row, upload, nonsense, half_open]
+    fifty = list(itertools.islice(itertools.cycle(ways), 50 - 1))
+    for how in [*fifty, churn, guess, guess]:
+        threading.Thread(target=attack, args=(how, address, tls), daemon=True).start()
     time.sleep(600)
 
 

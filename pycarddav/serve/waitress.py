@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from math import inf
 from operator import itemgetter
 from types import FrameType
@@ -28,6 +29,7 @@ DESCRIPTORS = 4  # for a connection: itself, a body on the disk; and as many for
 GRACE = 10.0  # seconds that answers may take after the signal to stop
 TICK = 1.0  # seconds between two looks for connections that are too slow
 BODIES = 8  # as many bodies of the largest size may be arriving at once
+AT_ONCE = 32  # connections that are accepted before anything else is done
 ANSWERS = 2**28  # octets that may wait in memory for clients to fetch them
 
 log = logging.getLogger(__name__)
@@ -80,6 +82,7 @@ class Server:
         for sock in sockets:
             listener = self._listener(application, sock, "https" if certificate else "http")
             listener.channel_class = opener(certificate) if certificate else Channel
+            listener.handle_accept = partial(self._accept, listener, listener.handle_accept)
             self._listeners.append(listener)
 
     def _listener(self, application: Callable[..., Any], sock: socket.socket, scheme: str) -> Any:
@@ -100,6 +103,18 @@ class Server:
             server_name=self.address[0],
             url_scheme=scheme,
         )
+
+    def _accept(self, listener: Any, accept: Callable[[], None]) -> None:
+        """Take who waits at the door.
+
+        waitress takes one, and looks at all connections before it takes the next.
+        """
+        for _ in range(AT_ONCE):
+            known = len(self._map)
+            if known < self._limits.max_connections:
+                accept()
+            if len(self._map) <= known:
+                break
 
     def run(self, master: int | None = None) -> None:
         """Serve until :meth:`stop`, SIGTERM or Ctrl-C; answers that were begun are finished.
