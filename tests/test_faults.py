@@ -17,7 +17,7 @@ from pycarddav.dav import xml
 from pycarddav.dav.names import CARDDAV, DAV
 from pycarddav.model import AddressBook, Home
 from pycarddav.protocol.app import App
-from pycarddav.store.filesystem import FilesystemStore, libc
+from pycarddav.store.filesystem import FilesystemStore, libc, timeline
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 OLD, NEW = vcard("ada", "Old"), vcard("ada", "New", "NOTE:" + "x" * PAGE)  # NEW: two pages
@@ -173,6 +173,35 @@ def test_a_server_that_starts_on_a_read_only_disk_can_read(disk, known):
         assert (method, refused.status) == (method, 503)
     assert client.set(BOOK, xml.E(DAV.displayname, "New")).status in (207, 503)
     assert content(client) == OLD
+
+
+def test_a_book_that_is_a_file_system_of_its_own_is_a_book_like_any_other(disk, tmp_path):
+    store = FilesystemStore(tmp_path / "storage")
+    (tmp_path / "storage/alice").mkdir()
+    (disk / "friends").mkdir()
+    store.save_book(AddressBook("alice", "work"))
+    mounted = tmp_path / "storage/alice/friends"
+    mounted.mkdir()
+    subprocess.run(["mount", "--bind", disk / "friends", mounted], check=True)
+    try:
+        client = Client(App(store, anyone))
+        work = BOOK.replace("friends", "work")
+        assert client.put("ada.vcf", OLD).status == 201
+        assert client.put("ada.vcf", NEW).status == 204
+        modified = (mounted / "ada.vcf").stat().st_mtime_ns
+        assert client("MOVE", BOOK + "ada.vcf", destination=work + "ada.vcf").status == 201
+        assert (tmp_path / "storage/alice/work/ada.vcf").stat().st_mtime_ns == modified
+        assert client("MOVE", work + "ada.vcf", destination=BOOK + "ada.vcf").status == 201
+        assert content(client) == NEW
+        _, token = client.sync()
+        assert client("DELETE", BOOK + "ada.vcf").status == 204
+        assert client.sync(token)[0] == {BOOK + "ada.vcf": 404}
+        friends = store.opened(store.book("alice", "friends"))
+        assert {
+            len(data) for it in timeline.versions(friends) if (data := timeline.data(friends, it))
+        }
+    finally:
+        subprocess.run(["umount", "--lazy", mounted], check=True)
 
 
 # A process that is not allowed

@@ -218,7 +218,8 @@ class Book:
     ) -> None:
         path = source.folder.file(old_name)
         source.history.keep(path, card.etag)
-        self._place(path, name, old)
+        with files.brought(path, self.folder.path) as brought:
+            self._place(brought, name, old)
         self.mirror.broken.pop(name, None)
         here = {name: card._replace(ctime=0)}  # the file is the same, but its times have moved
         self.mirror.commit(here | ({old_name: None} if source is self else {}), cause)

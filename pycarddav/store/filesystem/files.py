@@ -133,6 +133,23 @@ def rename_over(source: str, path: str) -> None:
         os.rename(source, path)
 
 
+@contextmanager
+def brought(path: str, folder: str) -> Iterator[str]:
+    """A file that can be renamed into *folder*: the one at *path*, or a copy that takes its place.
+
+    Whoever is killed on the way from one file system to another leaves both.
+    """
+    status = os.lstat(path)
+    if status.st_dev == os.stat(folder).st_dev:
+        yield path
+        return
+    data, _ = read(path, status.st_size)
+    with Temporary(folder, data) as temporary:
+        os.utime(temporary.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        yield temporary.path
+        os.unlink(path)
+
+
 def are_one(path: str, other: str) -> bool:
     """Whether two paths are names of one file."""
     try:

@@ -6,6 +6,7 @@ or as a copy that is made while the version still stands: then an editor that wr
 file, or breaks it, loses nothing.
 """
 
+import errno
 import os
 import shutil
 from contextlib import suppress
@@ -43,7 +44,13 @@ class History:
     def take(self, path: str, etag: str) -> None:
         """Keep what is in this file, and remove it."""
         files.make_folders(self.folder)
-        files.rename_over(path, self.path(etag))
+        try:
+            files.rename_over(path, self.path(etag))
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            self.keep(path, etag)  # the book is a file system of its own
+            os.unlink(path)
 
     def copy(self, path: str, etag: str) -> None:
         """Keep a copy of what is in this file, if it still is that version and none is kept.
