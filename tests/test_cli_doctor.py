@@ -108,7 +108,7 @@ def test_on_a_terminal_what_mends_it_stands_below(storage):
     assert said.splitlines()[:2] == [
         f"FAIL  folder     there is no storage in {storage}",
         "                 Mount its disk, or correct [storage] folder; `pycarddav serve` begins a"
-        " new one.",
+        " new one. [no-storage]",
     ]
 
 

@@ -217,3 +217,12 @@ def test_a_card_that_cannot_be_deleted_is_named(served):
     [left] = (entry.name for entry in served.entries())
     assert left in unquote(found[-1].what)
     served.clear()
+
+
+def test_a_visit_that_is_interrupted_leaves_nothing_behind(served):
+    with served.serve() as url:
+        visit = examine(Visit(url, Access("alice", served.password)))
+        assert any(finding.check == "create" for finding in visit)
+        assert len(served.entries()) == 1
+        visit.close()
+    assert served.entries() == []

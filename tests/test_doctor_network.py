@@ -1,10 +1,11 @@
 """What the doctor says of names and certificates."""
 
 import shutil
+import socket
 import socketserver
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import pytest
 from dns import message, rcode, rdatatype, resolver, rrset
@@ -163,6 +164,38 @@ def test_a_port_without_tls():
 def test_an_address_without_tls():
     visit = Visit("http://192.168.1.20/", Access())
     assert names(network.tls(visit)) == ["no-tls"]
+
+
+@pytest.mark.parametrize(
+    ("place", "access", "goes_on"),
+    [
+        ("192.168.1.20", Access("ada", "secret"), True),
+        ("8.8.8.8", Access(), True),
+        ("8.8.8.8", Access("ada", "secret"), False),
+        ("8.8.8.8", Access("ada", "secret", insecure=True), True),
+    ],
+)
+def test_no_password_goes_over_the_internet_for_all_to_read(place, access, goes_on):
+    visit = Visit(f"http://{HOST}/", access)
+    visit.places = (place,)
+    with nullcontext() if goes_on else pytest.raises(Stop):
+        assert names(network.tls(visit)) == ["no-tls"]
+
+
+def test_each_address_of_a_name_has_to_answer(monkeypatch):
+    found = [(2, 1, 6, "", (place, 0)) for place in ("127.0.0.1", "127.0.0.2")]
+    lookup = socket.getaddrinfo
+    monkeypatch.setattr(
+        "socket.getaddrinfo",
+        lambda host, *rest, **more: found if host == HOST else lookup(host, *rest, **more),
+    )
+    with serving(echo) as (_, port):
+        visit = Visit(f"http://{HOST}:{port}/", Access())
+        [answers, dead] = network.address(visit)
+    assert (answers.what, dead.name) == (
+        f"{HOST} (127.0.0.1) answers on port {port}",
+        "dead-address",
+    )
 
 
 def test_an_address_that_there_is_not():

@@ -108,14 +108,14 @@ def _address(word: str) -> str:
 
 def _show(finding: Finding) -> None:
     cells = [finding.level, finding.check, finding.what, finding.mend, finding.name]
-    level, check, what, mend, _ = map(console.printable, cells)
+    level, check, what, mend, name = map(console.printable, cells)
     if not sys.stdout.isatty():
         print("\t".join(map(console.printable, cells)), flush=True)
         return
     shown = console.painted(level, COLORS[level]) if level in COLORS else level
     print(f"{shown}{' ' * (5 - len(level))} {check:10} {what}", flush=True)
     if mend:
-        print(f"{'':16} {mend}", flush=True)
+        print(f"{'':16} {mend} [{name}]", flush=True)
 
 
 def _summary(found: list[Finding]) -> str:

@@ -48,7 +48,9 @@ def examine(visit: Visit) -> Iterator[Finding]:
     try:
         yield from findings(visit, CHECKS)
         yield from findings(visit, [card.tidy])
-    finally:
+    finally:  # interrupted, it leaves nothing behind either
+        for _ in card.tidy(visit):
+            pass
         visit.close()
 
 

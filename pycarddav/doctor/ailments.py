@@ -50,6 +50,12 @@ class Ailment(Enum):
         "Look whether the server or its proxy runs, the firewall lets that port through, and the"
         " router forwards it.",
     )
+    dead_address = (
+        "warn",
+        "{place}, one of the addresses of {host}, does not answer: {why}",
+        "Take that record (A or AAAA) out of the zone, or let the server or its proxy listen there"
+        " as well: phones may take any of them.",
+    )
     no_tls = (
         "warn",
         "{url} is not encrypted: iPhones refuse that, and everybody on the way reads the password",

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from ..client import Answer, ClientError
-from ..client.http import REDIRECTS
 from ..client.multistatus import read as multistatus
 from ..dav.names import DAV
 from ..dav.xml import E, document
@@ -29,8 +28,9 @@ def content(visit: Visit, *lines: str) -> bytes:
 def create(visit: Visit) -> Iterator[Finding]:
     name = NAME.format(number=visit.number)
     url = f"{visit.book}{quote(name, safe='@')}"
-    answer = _put(visit, url, content(visit), {"If-None-Match": "*"})
     visit.card = url
+    visit.left.append(url)
+    answer = _put(visit, url, content(visit), {"If-None-Match": "*"})
     _check_put(visit, answer, 201, 204)
     visit.etag = answer.headers.get("etag", "")
     yield ok("a contact can be made")
@@ -119,9 +119,10 @@ def move(visit: Visit) -> Iterator[Finding]:
     """RFC 4918 §10.3: a Destination is a whole URL, by which the server has to know itself."""
     there = visit.card.replace("doctor", "doctor-moved")
     headers = {"Destination": there, "Overwrite": "F"}
+    visit.left.append(there)
     status = (answer := visit.ask("MOVE", visit.card, headers=headers)).status
     if status in (201, 204):
-        visit.card = there
+        visit.card, visit.left = there, [there]
         yield ok("it can be moved")
     elif status in NO_METHOD and not is_dav(answer):
         yield Ailment.method_refused.found(method="MOVE", status=status)
@@ -150,7 +151,7 @@ def delete(visit: Visit) -> Iterator[Finding]:
     answer = visit.ask("DELETE", visit.card)
     check_status("DELETE", answer, 200, 204)
     again = visit.ask("GET", visit.card).status
-    visit.card = ""
+    visit.left.clear()
     if again in GONE:
         yield ok("it can be deleted")
     else:
@@ -159,11 +160,11 @@ def delete(visit: Visit) -> Iterator[Finding]:
 
 def tidy(visit: Visit) -> Iterator[Finding]:
     """Leaves nothing behind where something went wrong on the way."""
-    if not visit.card:
-        return
-    try:
-        status = visit.ask("DELETE", visit.card).status
-    except ClientError:
-        status = 0
-    if status not in (200, 204, *GONE, *REDIRECTS):
-        yield Ailment.left_over.found(url=visit.card)
+    while visit.left:
+        url = visit.left.pop()
+        try:
+            status = visit.ask("DELETE", url).status
+        except ClientError:
+            status = 0
+        if status not in (200, 204, *GONE):
+            yield Ailment.left_over.found(url=url)

@@ -1,5 +1,6 @@
 """The way to the server: names, addresses, TLS."""
 
+import errno
 import socket
 import time
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..auth.secure import is_local
 from ..client.http import trust
 from .ailments import Ailment
 from .findings import Finding, Stop, ok
@@ -19,6 +21,7 @@ DAY = 86400.0
 SOON = 14  # days; Let's Encrypt's clients renew 30 days before the end
 LONGEST = 825  # days that Apple's devices take
 SECONDS = 10.0  # for a connection
+NOT_FROM_HERE = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # this machine's lack
 PATIENCE = 4.0  # seconds for a record, which are asked for one after the other
 
 # By OpenSSL's number (X509_V_ERR_...) of what is wrong with a certificate.
@@ -92,27 +95,47 @@ def _lookup(visit: Visit, name: str, kind: str) -> list[Any] | Finding:
 
 
 def address(visit: Visit) -> Iterator[Finding]:
+    """Each address that the name has: phones take any of them."""
     try:
         found = socket.getaddrinfo(visit.host, visit.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise Ailment.unknown_host.stop(host=visit.host) from None
-    try:
-        socket.create_connection((visit.host, visit.port), SECONDS).close()
-    except OSError as error:
+    visit.places = tuple(dict.fromkeys(str(item[4][0]) for item in found))
+    silent = {place: error for place in visit.places if (error := _deaf(place, visit.port))}
+    if len(silent) == len(visit.places):
         ailment = Ailment.not_running if visit.own else Ailment.unreachable
         facts = {"url": visit.url, "host": visit.host, "port": visit.port}
-        raise ailment.stop(**facts, why=error.strerror or error) from None
-    places = {str(item[4][0]) for item in found} - {visit.host}
-    shown = f" ({', '.join(sorted(places))})" if places else ""
+        raise ailment.stop(**facts, why=_why(silent[visit.places[0]]))
+    answering = [place for place in visit.places if place not in silent]
+    shown = f" ({', '.join(answering)})" if answering != [visit.host] else ""
     yield ok(f"{visit.host}{shown} answers on port {visit.port}")
+    for place, error in silent.items():
+        if error.errno not in NOT_FROM_HERE and not visit.is_here:
+            yield Ailment.dead_address.found(host=visit.host, place=place, why=_why(error))
+
+
+def _deaf(place: str, port: int) -> OSError | None:
+    """Why nobody listens there, if so."""
+    try:
+        socket.create_connection((place, port), SECONDS).close()
+    except OSError as error:
+        return error
+    return None
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def tls(visit: Visit) -> Iterator[Finding]:
     if visit.scheme == "http":
         if visit.is_here:
             yield ok("without TLS, which is fine on this machine alone")
-        else:
-            yield Ailment.no_tls.found(url=visit.url)
+            return
+        finding = Ailment.no_tls.found(url=visit.url)
+        if visit.user and not visit.access.insecure and not all(map(is_local, visit.places)):
+            raise Stop(finding)  # rather than to send the password for everybody to read
+        yield finding
         return
     finding = _certificate(visit)
     if finding.level == "FAIL" and not visit.access.insecure:

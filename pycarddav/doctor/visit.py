@@ -28,7 +28,7 @@ class Visit:
     """A visit to the server at *url*, as a phone would pay it.
 
     *endpoint*, *home* and *book* are URLs that are found on the way, *path* is what the zone says;
-    *card* is the throw-away card's URL, as long as there is one.  *by_domain* says that the
+    *card* is the throw-away card's URL, *left* are all that it may have.  *by_domain* says that the
     address is a domain, whose zone may name another host; *own* that the server is this
     machine's, and asked past its public name.
     """
@@ -46,6 +46,8 @@ class Visit:
         self.user, self.path = access.user, ""
         self.number = secrets.token_hex(8)
         self.home = self.book = self.card = self.etag = self.token = ""
+        self.left: list[str] = []
+        self.places: tuple[str, ...] = ()  # the addresses of the host
         self.limit: int | None = None  # octets of the largest card that the server says it takes
         self.go(url)
 
