@@ -61,7 +61,8 @@ class Server:
         self._limits = limits
         self._map: dict[int, Any] = {}
         self._stopping = 0
-        self._hung_up = False
+        self._hung_up = self._closed = False
+        self._closing = threading.RLock()  # a signal may come while it is held
         self._certificates: list[Certificate] = []
         self._listeners: list[Any] = []
         self._dispatcher = Pool()
@@ -165,8 +166,9 @@ class Server:
         wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
 
     def _wake(self) -> None:
-        if self._map:  # otherwise it is closed, and others may have its descriptors
-            self._listeners[0].pull_trigger()
+        with self._closing:
+            if not self._closed:  # otherwise others may have its descriptors
+                self._listeners[0].pull_trigger()
 
     def _channels(self) -> list[Channel]:
         return [item for item in list(self._map.values()) if isinstance(item, Channel)]
@@ -220,7 +222,9 @@ class Server:
     def close(self) -> None:
         """Let go of everything at once; :meth:`run` does it at its end."""
         self._dispatcher.shutdown(timeout=0 if self._stopping > 1 else 5)
-        wasyncore.close_all(self._map, ignore_all=True)
+        with self._closing:
+            self._closed = True
+            wasyncore.close_all(self._map, ignore_all=True)
 
     @contextmanager
     def _signals(self, once: bool) -> Iterator[None]:
