@@ -10,6 +10,7 @@ from pycarddav.config import SCHEMA, ConfigError, Given, Key, example, from_envi
 from pycarddav.config.values import (
     absolute,
     file,
+    list_of,
     names,
     networks,
     one_of,
@@ -109,6 +110,11 @@ def test_the_file_is_looked_for_in_order(home, monkeypatch):
         (
             "[auth]\naccept = sha1, md4",
             '2: [auth] accept: "sha1, md4" has "md4", which is not one of des, plain, sha1',
+        ),
+        (
+            "[auth]\ntype =",
+            '2: [auth] type: "" is to name some of htpasswd, digest, ldap, oauth, remote_user,'
+            " each once",
         ),
         ("[log]\nlevel = loud", '2: [log] level: "loud" is not one of debug, info, warning, error'),
     ],
@@ -218,6 +224,7 @@ def test_the_standards_variable_has_the_standards_default(home, monkeypatch):
         (prefix, "/a?b"),
         (path, "${"),
         (one_of("a"), "A"),
+        (list_of("a", "b"), "a, b, a"),
         (networks, "127.0.0.1, localhost"),
         (networks, "10.0.0.1/8"),
     ],

@@ -3,7 +3,6 @@
 import re
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -123,7 +122,7 @@ class Nonces:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._lock = Lock()
-        self._uses: OrderedDict[str, Use] = OrderedDict()
+        self._uses: dict[str, Use] = {}
         self._forgotten = 0  # when the newest was issued of which it is not known any more
 
     def new(self, proven: str = "") -> str:

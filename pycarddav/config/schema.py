@@ -21,6 +21,7 @@ from .values import (
     file,
     header,
     hosts,
+    list_of,
     names,
     networks,
     number,
@@ -149,7 +150,7 @@ class Auth:
 
     type: tuple[DoorName, ...] = default(
         "htpasswd",
-        some_of(*get_args(DoorName)),
+        list_of(*get_args(DoorName)),
         "Where users are known, in the order to ask, separated by commas: htpasswd, digest,"
         " ldap, oauth, remote_user. Each but the first has a section of its own. App passwords"
         " (`pycarddav token`) count always.",

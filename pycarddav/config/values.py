@@ -107,6 +107,19 @@ def some_of(*words: Word) -> Callable[[str], tuple[Word, ...]]:
     return read
 
 
+def list_of(*words: Word) -> Callable[[str], tuple[Word, ...]]:
+    """One of them at least, and each once."""
+    read = some_of(*words)
+
+    def each_once(written: str) -> tuple[Word, ...]:
+        found = read(written)
+        if not found or len(set(found)) < len(found):
+            raise ValueError(f"is to name some of {', '.join(words)}, each once")
+        return found
+
+    return each_once
+
+
 def path(written: str) -> Path:
     """A path, with ``~`` and ``$VARIABLE`` replaced; $XDG_DATA_HOME has the standard's default."""
     home = os.environ.get("XDG_DATA_HOME", "")
