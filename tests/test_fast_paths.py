@@ -290,6 +290,15 @@ def test_a_query_reads_what_has_changed_and_what_can_match(caches_are_on):
     assert store.read == ["ada.vcf", "ada.vcf", "grace.vcf"]
 
 
+def test_what_a_search_finds_again_is_not_rendered_again(client, caches_are_on, monkeypatch):
+    client.put("ada.vcf", vcard("1", "Ada"))
+    names = (DAV.getetag, CARDDAV.address_data)
+    first = client.query("<C:filter/>", *names)
+    monkeypatch.setattr(PropFind, "answer", None)
+    assert client.query("<C:filter/>", *names) == first
+    assert client.multiget(BOOK + "ada.vcf", names=names) == first
+
+
 def test_an_index_that_would_be_too_large_is_none(client):
     client.put("ada.vcf", vcard("1", "Ada"))
     book = client.app.store.book("alice", "friends")

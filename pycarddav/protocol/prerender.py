@@ -81,6 +81,27 @@ def card_by_card(answer: Answer) -> Answer:
     return remembered
 
 
+AnswerOne = Callable[[Entry, PropFind, Context], Fragment]
+
+
+def one_card(answer: AnswerOne) -> AnswerOne:
+    """Remember the same of a card that has been read already, by a search."""
+
+    @wraps(answer)
+    def remembered(card: Entry, wanted: PropFind, ctx: Context) -> Fragment:
+        broken = isinstance(card, BrokenCard)
+        if broken or not wanted.wants_content or ctx.locks(card.book.owner):
+            return answer(card, wanted, ctx)
+        kept, key = ctx.caches.cards, (_kind(card.book, wanted, ctx), _FACTS(card))
+        found = kept.get(key)
+        if found is None:
+            found = _octets(answer(card, wanted, ctx))
+            kept.put(key, found, len(found) + _OVERHEAD)
+        return found
+
+    return remembered
+
+
 _FACTS = attrgetter(*(field.name for field in fields(Entry) if field.name != "book"))
 _OVERHEAD = 500  # octets of a key, its parts, and its place in the cache
 
@@ -97,13 +118,17 @@ def _recalled(
     known = {name: kept.get((kind, _FACTS(entry))) for name, entry in entries.items()}
     missing = [name for name, response in known.items() if response is None]
     for entry, response in answer(book, wanted, ctx, missing) if missing else ():
-        octets = response if isinstance(response, bytes) else response.encode()
+        octets = _octets(response)
         entries[entry.name], known[entry.name] = entry, octets
         if not isinstance(entry, BrokenCard):
             kept.put((kind, _FACTS(entry)), octets, len(octets) + _OVERHEAD)
     for name, entry in entries.items():
         if found := known[name]:  # unless the card has just been deleted
             yield entry, found
+
+
+def _octets(fragment: Fragment) -> bytes:
+    return fragment if isinstance(fragment, bytes) else fragment.encode()
 
 
 _numbers = count()

@@ -7,13 +7,14 @@ from ...dav import multistatus
 from ...dav.errors import BadRequest
 from ...dav.headers import depth
 from ...dav.names import CARDDAV
-from ...dav.xml import XML
+from ...dav.xml import Fragment
 from ...model import AddressBook, Entry, Home, Resource
 from ...vcard import query
 from .. import tree
 from ..bodies import multistatus_response
 from ..context import Context
 from ..messages import Response
+from ..prerender import one_card
 from ..propfind import PropFind, requested
 from ..registry import report
 from ..search import Cards, matches, matching
@@ -51,12 +52,17 @@ def _response(resource: Resource, cards: Cards, body: Element, ctx: Context) -> 
 
 def _answers(
     resource: Resource, cards: Cards, wanted: PropFind, limit: int, ctx: Context
-) -> Iterator[XML]:
+) -> Iterator[Fragment]:
     for number, card in enumerate(cards):
         if number == limit:  # §8.6.2: not counted itself
             yield multistatus.truncated(ctx.href(resource))
             return
-        yield wanted.answer(card, ctx)
+        yield _answer(card, wanted, ctx)
+
+
+@one_card
+def _answer(card: Entry, wanted: PropFind, ctx: Context) -> Fragment:
+    return wanted.answer(card, ctx)
 
 
 def _depth(ctx: Context) -> str:
