@@ -361,21 +361,45 @@ def test_one_control_character_does_not_hide_a_listing(there, client):
     assert found.text(DAV.displayname) == "AB"
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="certificates need openssl")
-def test_a_certificate_is_trusted_only_when_somebody_says_so(there, tmp_path):
-    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory):
+    """A certificate for localhost, and its key."""
+    if not shutil.which("openssl"):
+        pytest.skip("certificates need openssl")
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "c.pem", folder / "k.pem"
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     names = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
     made = ["openssl", "req", "-x509", *curve, *names, "-keyout", key, "-out", certificate]
     subprocess.run(made, check=True, capture_output=True)
+    return certificate, key
+
+
+@pytest.fixture
+def safe(pem):
+    """A server with TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    there.server.socket = context.wrap_socket(there.server.socket, server_side=True)
-    there.replies[None, "/"] = 200, {}, b"x"
-    url = there.url.replace("http://127.0.0.1", "https://localhost")
-    with Client(url, Access()) as client, pytest.raises(Unreachable) as caught:
+    context.load_cert_chain(*pem)
+    with elsewhere() as server:
+        server.server.socket = context.wrap_socket(server.server.socket, server_side=True)
+        server.url = server.url.replace("http://127.0.0.1", "https://localhost")
+        server.replies[None, "/"] = 200, {}, b"x"
+        yield server
+
+
+def test_a_certificate_is_trusted_only_when_somebody_says_so(safe, pem):
+    with Client(safe.url, Access()) as client, pytest.raises(Unreachable) as caught:
         client.get("/")
     assert caught.value.untrusted
-    for access in (Access(ca=certificate), Access(insecure=True)):
-        with Client(url, access) as client:
+    for access in (Access(ca=pem[0]), Access(insecure=True)):
+        with Client(safe.url, access) as client:
             assert client.get("/").body == b"x"
+
+
+def test_who_was_sent_to_https_stays_there(there, safe):
+    there.replies[None, "/"] = leads(f"{safe.url}/")
+    url = there.url.replace("127.0.0.1", "localhost")
+    with Client(url, Access("alice", "secret", insecure=True)) as client:
+        answer = client.get("/")
+        assert client.get(client.locate(answer.url, "/")).body == b"x"
+    assert (len(there.asked), len(safe.asked)) == (1, 2)

@@ -103,7 +103,7 @@ class Http:
 
         Unreachable, Garbled, TooLarge, TooManyRedirects, ForeignHost.
         """
-        place = first = self.locate(self.url, url)
+        place = first = self._permitted(self.url, joined(self.url, url))
         for _ in range(MAX_REDIRECTS + 1):
             answer = self._ask(method, place, body, headers or {}, largest)
             if answer.status == 401 and self._is_challenged(answer):
