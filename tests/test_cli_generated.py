@@ -59,3 +59,13 @@ def test_nothing_is_taken_for_a_request_of_troff(cli):
         lines = cli("man", page)[1].splitlines()
         requests = {line.split()[0] for line in lines if line[0] in ".'"}
         assert requests <= {".TH", ".SH", ".SS", ".TP", ".B", ".PP"}
+
+
+READING = {"list", "show", "history", "verify", "doctor", "dns", "health", "version", "find"}
+
+
+def test_what_is_read_can_be_had_as_json():
+    commands = parsers(parser(list(COMMANDS)))
+    reading = [item for item in commands if READING & {*item.prog.split()} and not is_group(item)]
+    assert len(reading) >= 8
+    assert [item.prog for item in reading if "--json" not in item.format_usage()] == []
