@@ -194,6 +194,13 @@ def test_who_is_not_let_in(visited):
     assert visited(other, password="x") == ["login-refused"]
 
 
+def test_another_server_may_say_no_in_its_own_words(visited):
+    other = wrong.answered(lambda _, headers: headers.update({"www-authenticate": "Basic realm=x"}))
+    no = wrong.answer(403, b"no", Content_Type="text/plain")
+    assert visited(other, wrong.when(wrong.method("MKCOL", "PROPPATCH"), no)) == []
+    assert visited(wrong.when(wrong.method("PROPPATCH"), no)) == ["method-refused"]
+
+
 def test_who_may_only_read(visited, served):
     file = tokens.beside(served.config.auth.htpasswd)
     password = tokens.add_token(file, "alice", "reader", read_only=True)

@@ -395,7 +395,8 @@ class Ailment(Enum):
     not_running = (
         "FAIL",
         "nothing answers at {url}: {why}",
-        "Start the server: `pycarddav serve`, or `systemctl start pycarddav`.",
+        "Start it (`pycarddav serve`, `systemctl start pycarddav`), or give the URL if it listens"
+        " elsewhere.",
     )
 
     def __init__(self, level: Level, what: str, mend: str) -> None:

@@ -110,6 +110,7 @@ def challenge(visit: Visit) -> Iterator[Finding]:
             return
         answer = _strange(visit, there)
     status = answer.status
+    visit.pycarddav = "pycarddav" in answer.headers.get("www-authenticate", "")
     if status == 207:
         yield Ailment.open_to_all.found(url=url)
     elif status == 401 and "basic" in answer.headers.get("www-authenticate", "").lower():
@@ -136,7 +137,7 @@ def login(visit: Visit) -> Iterator[Finding]:
 
 def _refused(visit: Visit, answer: Answer) -> Ailment:
     """Which of the reasons for a 401: pycarddav has other words for a stranger than for a guess."""
-    if "pycarddav" not in answer.headers.get("www-authenticate", ""):
+    if not visit.pycarddav:
         return Ailment.login_refused
     same = answer.body == _strange(visit, visit.endpoint).body
     return Ailment.stripped if same else Ailment.wrong_password

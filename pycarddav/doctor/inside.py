@@ -10,7 +10,7 @@ from ..client.multistatus import Response
 from ..dav.names import CARDDAV, DAV
 from .ailments import Ailment
 from .findings import Finding, ok
-from .visit import NO_METHOD, Visit, is_dav, target
+from .visit import Visit, is_dav, target
 
 
 def principal(visit: Visit) -> Iterator[Finding]:
@@ -101,7 +101,7 @@ def paths(visit: Visit) -> Iterator[Finding]:
     answer = visit.ask("PUT", url, b"", {"Content-Type": "text/vcard", "If-None-Match": "*"})
     if answer.status == 409:
         yield Ailment.decoded_path.found()
-    elif answer.status in (404, *NO_METHOD) and not is_dav(answer):
+    elif visit.is_stopped(answer) or (answer.status == 404 and not is_dav(answer)):
         yield Ailment.refused_path.found(status=answer.status)
     else:
         yield ok("paths arrive as they are sent")
@@ -111,7 +111,7 @@ def methods(visit: Visit) -> Iterator[Finding]:
     """Those that clients need besides what a card takes; each in a form that changes nothing."""
     for method, body in (("MKCOL", b""), ("PROPPATCH", b"<")):
         status = (answer := visit.ask(method, visit.book, body)).status
-        if status in NO_METHOD and not is_dav(answer):
+        if visit.is_stopped(answer):
             yield Ailment.method_refused.found(method=method, status=status)
         else:
             yield ok(f"{method} arrives")

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 XML = {"Content-Type": "application/xml; charset=utf-8"}
 GATEWAY = (502, 503, 504)  # what a proxy says when there is nobody behind it
-NO_METHOD = (400, 403, 405, 501)  # what one says that does not like a method
+UNKNOWN = (405, 501)  # what one says that does not know a method
+NO_METHOD = (400, 403, *UNKNOWN)  # or does not like it
 
 
 class Visit:
@@ -46,6 +47,7 @@ class Visit:
         self.user, self.path = access.user, ""
         self.number = secrets.token_hex(8)
         self.home = self.book = self.card = self.etag = self.token = ""
+        self.pycarddav = False  # whether that is what is there
         self.left: list[str] = []
         self.places: tuple[str, ...] = ()  # the addresses of the host
         self.limit: int | None = None  # octets of the largest card that the server says it takes
@@ -75,8 +77,26 @@ class Visit:
     def properties(self, url: str, *names: str, depth: str = "0") -> Multistatus:
         """What is answered where everything is as it should be; ClientError, Stop."""
         answer = self.propfind(url, *names, depth=depth)
-        check_status("PROPFIND", answer, 207)
+        self.check("PROPFIND", answer, 207)
         return read(answer.body, answer.url, mend=True)
+
+    def check(self, method: str, answer: Answer, *wanted: int) -> None:
+        """Stop with the ailment that another status than these speaks of."""
+        status = answer.status
+        if status in wanted:
+            return
+        if status in GATEWAY and not is_dav(answer):
+            raise Ailment.bad_gateway.stop(status=status)
+        if self.is_stopped(answer):
+            raise Ailment.method_refused.stop(method=method, status=status)
+        raise Ailment.server_error.stop(method=method, status=status, said=said(answer))
+
+    def is_stopped(self, answer: Answer) -> bool:
+        """Whether a request got no farther than to what stands in front of the server.
+
+        pycarddav says everything in XML; others do not, but know the methods.
+        """
+        return answer.status in (NO_METHOD if self.pycarddav else UNKNOWN) and not is_dav(answer)
 
     def locate(self, href: str) -> str:
         """The URL of an href in an answer; ForeignHost."""
@@ -98,18 +118,6 @@ class Visit:
 
 def asking(*names: str) -> bytes:
     return document(DAV.propfind, E(DAV.prop, *map(E, names)))
-
-
-def check_status(method: str, answer: Answer, *wanted: int) -> None:
-    """Stop with the ailment that another status than these speaks of."""
-    status = answer.status
-    if status in wanted:
-        return
-    if status in GATEWAY and not is_dav(answer):
-        raise Ailment.bad_gateway.stop(status=status)
-    if status in NO_METHOD and not is_dav(answer):
-        raise Ailment.method_refused.stop(method=method, status=status)
-    raise Ailment.server_error.stop(method=method, status=status, said=said(answer))
 
 
 def is_dav(answer: Answer) -> bool:
