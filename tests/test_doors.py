@@ -17,6 +17,7 @@ from logins import basic, proof, served, who
 from wire import Client, running
 
 from pycarddav.auth import (
+    GOOD_FOR,
     DoorClosed,
     DoorUnusable,
     Identity,
@@ -372,6 +373,18 @@ def test_a_door_that_is_closed_lets_nobody_in_and_refuses_nobody(gate, second, c
     clock.now += 5
     assert login(gate, "bob:hunter2") == "bob"
     assert login(gate, "bob:wrong") == LoginFailed
+
+
+def test_who_was_in_is_not_held_back_when_a_door_opens_again(gate, second, clock):
+    assert login(gate, "bob:hunter2") == "bob"
+    clock.now += GOOD_FOR
+    second.closed = True
+    assert login(gate, "bob:hunter2") == DoorClosed
+    for number in range(10):
+        login(gate, f"bob:guess{number}")
+    second.closed = False
+    clock.now += 5
+    assert login(gate, "bob:hunter2") == "bob"
 
 
 def test_who_guesses_is_slowed_down_while_a_door_is_closed(gate, second, clock):

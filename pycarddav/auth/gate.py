@@ -96,14 +96,15 @@ class Entrance:
 
     def _remembered(self, digest: bytes) -> Principal | None:
         """The principal, if this login was right; if it was wrong, the error."""
-        outcome = self._right.get(digest) or self._wrong.get(digest)
-        if not outcome or self._clock() >= outcome.until:
-            return None
-        if outcome.generation != self._generation():
-            return None
-        if isinstance(outcome.result, Principal):
-            return outcome.result
-        raise outcome.result()
+        for memory in (self._right, self._wrong):
+            outcome = memory.get(digest)
+            if not outcome or self._clock() >= outcome.until:
+                continue
+            if outcome.generation == self._generation():
+                if isinstance(outcome.result, Principal):
+                    return outcome.result
+                raise outcome.result()
+        return None
 
     def _login(self, request: Request, offered: str, digest: bytes) -> Principal:
         try:
@@ -167,7 +168,8 @@ class Entrance:
         wrong = [failure for failure in failures if isinstance(failure, LoginFailed)]
         closed = [failure for failure in failures if isinstance(failure, DoorClosed)]
         reason = wrong[-1].reason if wrong else "unknown"
-        self._right.forget(digest)
+        if not closed:
+            self._right.forget(digest)
         if not self._wrong.get(digest):
             if wrong or not closed:
                 self._throttle.failed(_whom(login, digest), login.request.remote)
