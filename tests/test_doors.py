@@ -449,3 +449,15 @@ def test_the_command_line_serves_users_who_are_known_elsewhere(config, cli, monk
     code, listed, _ = cli("user", "list", "--json")
     assert code == 0
     assert [user["name"] for user in json.loads(listed)["users"]] == ["bob", "carol", "dave"]
+
+
+def test_a_door_that_nobody_could_come_in_by_is_refused_before_anything_is_made(
+    home, cli, monkeypatch
+):
+    for types in ("oauth", "htpasswd, oauth"):
+        monkeypatch.setenv("PYCARDDAV_AUTH__TYPE", types)
+        code, _, err = cli("serve")
+        assert (code, err) == (
+            2, "pycarddav: error: [auth] type = oauth needs [oauth] issuer and audience\n",
+        )  # fmt: skip
+    assert list(home.iterdir()) == []

@@ -399,6 +399,16 @@ def test_a_revoked_token_is_out(configured, issuer):
 
 
 @pytest.mark.slow
+def test_the_issuer_is_not_overrun_and_who_is_in_stays_in(configured, issuer):
+    mine = f"Authorization: Bearer {token(issuer)}"
+    with served(configured("introspection")) as client:
+        assert who(client, mine) == "alice"
+        found = [who(client, f"Authorization: Bearer guess{number}") for number in range(30)]
+        assert found == [401] * 21 + [429] * 9
+        assert who(client, mine) == "alice"
+
+
+@pytest.mark.slow
 def test_an_issuer_may_change_its_keys(configured, issuer):
     before = token(issuer)
     with served(configured("jwks")) as client:

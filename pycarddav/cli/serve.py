@@ -60,6 +60,9 @@ def serve(args: Namespace, found: Loaded) -> None:
     check_storage(config, new)
     if not first:
         check_users(config)
+    for name in config.auth.type:
+        if not (first and name == "htpasswd"):  # whose file is still to be made
+            site.door(name, config)
     scheme = "https" if site.certificate(config) else "http"
     with listening(config) as bound:
         if os.geteuid() == 0:
