@@ -221,9 +221,7 @@ def test_what_is_no_such_storage_is_one_line(migrate, storage, tmp_path, make):
     assert [path for path in (storage / "anna").iterdir() if path.is_dir()] == []
 
 
-@pytest.mark.parametrize(
-    "words", [["radicale"], ["https://a", "b"], ["cyrus", "/x"], ["baikal", "a", "b"]]
-)
+@pytest.mark.parametrize("words", [["radicale"], ["https://a", "b"], ["cyrus", "/x"]])
 def test_where_from_is_a_url_or_a_kind_and_a_path(cli, storage, words):
     code, _, err = cli("migrate", *words, "--to", "anna")
     assert (code, err.splitlines()[0]) == (2, "pycarddav: error: where from?")

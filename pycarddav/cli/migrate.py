@@ -38,13 +38,12 @@ _AGAIN = "what was done stays; the same command goes on where this ended"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    kinds = ", ".join(STORAGES)
     parser.add_argument(
-        "source",
-        metavar="URL",
-        nargs="+",
-        type=utf8,
-        help="of the other server; or, straight from its storage: radicale FOLDER, xandikos FOLDER,"
-        " baikal FILE",
+        "source", metavar="SOURCE", type=utf8, help=f"URL of the other server, or one of {kinds}"
+    )
+    parser.add_argument(
+        "path", metavar="PATH", nargs="?", help="where that server's storage is, without a URL"
     )
     parser.add_argument("--to", metavar="USER", type=utf8, required=True, help="whose they will be")
     parser.add_argument(
@@ -86,15 +85,15 @@ def run(args: Namespace) -> int:
 @contextmanager
 def _source(args: Namespace) -> Iterator[Source]:
     user = args.user or args.to
-    match args.source:
-        case [kind, path] if kind in STORAGES:
-            yield STORAGES[kind](Path(path).expanduser().absolute(), user)
-        case [url] if url not in STORAGES:
-            with _client(args, url if "://" in url else f"https://{url}", user) as client:
-                yield CardDavSource(client)
-        case _:
-            kinds = ", ".join(f"{kind} PATH" for kind in STORAGES)
-            raise Failure("where from?", f"a URL, or one of {kinds}", Exit.USAGE)
+    if args.source in STORAGES and args.path:
+        yield STORAGES[args.source](Path(args.path).expanduser().absolute(), user)
+    elif args.source in STORAGES or args.path:
+        kinds = ", ".join(f"{kind} PATH" for kind in STORAGES)
+        raise Failure("where from?", f"a URL, or one of {kinds}", Exit.USAGE)
+    else:
+        url = args.source if "://" in args.source else f"https://{args.source}"
+        with _client(args, url, user) as client:
+            yield CardDavSource(client)
 
 
 def _client(args: Namespace, url: str, user: str) -> Client:
