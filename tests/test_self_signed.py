@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from wire import Client, echo, serving
 
-from pycarddav.serve import self_signed
+from pycarddav.serve.sockets import own_addresses, own_names
 from pycarddav.serve.tls import Certificate
 
 pytestmark = [
@@ -121,8 +121,8 @@ def test_without_openssl_that_is_said(cli, home, monkeypatch):
 
 def test_a_machine_knows_its_names_and_its_address(monkeypatch):
     monkeypatch.setattr("socket.gethostname", lambda: "Pi.example.org")
-    assert self_signed.own_names() == ["pi.local", "pi.example.org"]
-    assert all(re.fullmatch(r"[\d.]+", address) for address in self_signed.own_addresses())
+    assert own_names() == ["pi.local", "pi.example.org"]
+    assert all(re.fullmatch(r"[\d.]+", address) for address in own_addresses())
 
 
 AUTHORITY = """

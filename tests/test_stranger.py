@@ -29,6 +29,7 @@ URLS = [
     "/alice/friends/", "/alice/none/", "/alice/friends/ada.vcf", "/alice/friends/none.vcf",
     "/alice/friends/.properties.json", "/.pycarddav/", "/.web/", "/.health", "/.htpasswd",
     "/alice/%2e%2e/.htpasswd", "/alice/a/b/c/d", "/%00", "/%ff", "//alice//friends//",
+    "http://elsewhere.example/alice/friends/",
 ]  # fmt: skip
 OPEN = [("GET", "/.health"), ("HEAD", "/.health")]
 BODIES = {

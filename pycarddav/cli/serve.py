@@ -15,7 +15,7 @@ from ..auth import accounts
 from ..config import Loaded
 from ..config.schema import Config
 from ..serve import log, site
-from ..serve.sockets import UNIX, CannotListen, is_unix
+from ..serve.sockets import UNIX, CannotListen, is_unix, own_names
 from ..serve.waitress import address
 from ..serve.workers import Workers
 from . import check, console, first_run, storage
@@ -146,4 +146,6 @@ def is_loopback(host: str) -> bool:
 def url(scheme: str, host: str, port: int, base: str) -> str:
     if host.startswith("/"):
         return f"{UNIX}{host}"
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - every address, none of which can be gone to
+        host = own_names()[0]
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{base}/"

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..config import Loaded
 from ..serve import self_signed
 from ..serve.self_signed import AUTHORITY, CERTIFICATE, DAYS, KEY, CannotMake
+from ..serve.sockets import own_addresses, own_names
 from . import console, storage
 from .console import Exit, Failure
 from .domain import domain
@@ -61,7 +62,7 @@ def run(args: Namespace) -> int:
     found = loaded(args)
     folder = args.out.absolute() if args.out else _in_the_storage(found)
     names = _own_names() if args.names is None else args.names
-    addresses = self_signed.own_addresses() if args.addresses is None else args.addresses
+    addresses = own_addresses() if args.addresses is None else args.addresses
     if not (names or addresses):
         raise Failure("what is the server called?", "--name contacts.local", Exit.USAGE)
     try:
@@ -105,7 +106,7 @@ def _in_the_storage(found: Loaded) -> Path:
 def _own_names() -> list[str]:
     """The names that can stand in a certificate: a machine may call itself anything."""
     names = []
-    for name in self_signed.own_names():
+    for name in own_names():
         try:
             names.append(domain(name))
         except ArgumentTypeError as error:

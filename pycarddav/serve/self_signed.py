@@ -9,11 +9,9 @@ library (cryptography) would be larger than the server, for what is done every o
 
 import os
 import secrets
-import socket
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 DAYS = 820  # Apple's devices accept 825 (support.apple.com/103769), and a clock may be wrong
@@ -43,20 +41,6 @@ subjectAltName = {names}
 
 class CannotMake(Exception):
     """There is no certificate; the message says why."""
-
-
-def own_names() -> list[str]:
-    """What this machine is called in its network: by itself, and by mDNS (RFC 6762)."""
-    name = socket.gethostname().lower()
-    return list(dict.fromkeys([f"{name.partition('.')[0]}.local", name]))
-
-
-def own_addresses() -> list[str]:
-    """The IPv4 address of the way out.  Those of IPv6 change, or are not used inside."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, suppress(OSError):
-        sock.connect(("192.0.2.1", 9))  # RFC 5737; a datagram socket sends nothing by that
-        return [sock.getsockname()[0]]
-    return []
 
 
 def make(folder: Path, names: Sequence[str], addresses: Sequence[str]) -> None:

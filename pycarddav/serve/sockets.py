@@ -132,3 +132,17 @@ def _reason(error: OSError, where: str) -> str:
     if error.errno == errno.EACCES and not where.startswith("/"):
         return f"{where} may not be used by this user: ports below 1024 are for root"
     return f"cannot listen on {where}: {error.strerror}"
+
+
+def own_names() -> list[str]:
+    """What this machine is called in its network: by itself, and by mDNS (RFC 6762)."""
+    name = socket.gethostname().lower()
+    return list(dict.fromkeys([f"{name.partition('.')[0]}.local", name]))
+
+
+def own_addresses() -> list[str]:
+    """The IPv4 address of the way out.  Those of IPv6 change, or are not used inside."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, suppress(OSError):
+        sock.connect(("192.0.2.1", 9))  # RFC 5737; a datagram socket sends nothing by that
+        return [sock.getsockname()[0]]
+    return []

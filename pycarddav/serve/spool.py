@@ -7,7 +7,6 @@ last client has read its last octet, and eight that never read would be all thre
 import io
 import logging
 import os
-import tempfile
 from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +24,8 @@ class Spool:
     """Octets in a file without a name, which is gone with its last reader."""
 
     def __init__(self, folder: Path | None) -> None:
+        import tempfile  # 10 ms that a server's start does not need
+
         self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - for its readers
         finalize(self, self._file.close)
         self.size = 0
