@@ -94,6 +94,27 @@ def test_an_import_that_fills_the_disk_says_what_is_done_and_goes_on_when_there_
     assert (code, err.splitlines()[0]) == (0, "20 added")
 
 
+def test_a_migration_that_fills_the_disk_goes_on_when_there_is_room(disk, cli, tmp_path):
+    FilesystemStore(disk / "storage").save_home(Home("anna"))
+    (disk / "storage/.htpasswd").write_text("anna:$2b$never\n")
+    (old := tmp_path / "old/anna/friends").mkdir(parents=True)
+    (old / ".Radicale.props").write_text('{"tag": "VADDRESSBOOK"}')
+    for number in range(20):
+        (old / f"{number}.vcf").write_bytes(vcard(f"u{number}", "x" * PAGE))
+    words = ["migrate", "radicale", str(tmp_path / "old"), "--to", "anna"]
+    words += ["--storage", str(disk / "storage")]
+    with open(disk / "ballast", "wb") as ballast:
+        free = os.statvfs(disk)
+        os.posix_fallocate(ballast.fileno(), 0, (free.f_bavail - 20) * free.f_frsize)
+    code, _, err = cli(*words)
+    assert code == 1
+    assert "anna/friends: 20 left" in err
+    assert "No space left on device\nhint: what was done stays; the same command goes on" in err
+    (disk / "ballast").unlink()
+    code, _, err = cli(*words)
+    assert (code, err.splitlines()[0].partition("  ")[0]) == (0, "anna/friends: 20 added")
+
+
 def test_a_full_disk_is_507_and_what_was_there_is_served_until_there_is_room(full):
     client, leave = full
     leave(0)
