@@ -21,6 +21,7 @@ COMMANDS = {
     "show": "show what a card says",
     "import": "bring contacts from files into an address book",
     "export": "write contacts to a file",
+    "merge": "put together cards that are of one person",
     "migrate": "take over the address books of another server",
     "history": "show what a book or a card was",
     "restore": "bring back a card, or a book as it was",

@@ -5,7 +5,6 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
@@ -21,14 +20,12 @@ from ..transfer.report import Fate, Report
 from ..transfer.sources import Found
 from ..transfer.spreadsheets import Spreadsheets
 from ..vcard import content
-from . import console, moments, references, storage
+from . import console, references, storage, taking_back
 from .console import Exit, Failure
 from .failures import failures
 from .interruption import interruptible
 from .options import add_options, loaded, utf8
 from .refused import Refused
-
-_LAST = ""  # what --undo takes back when it is not told
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -54,13 +51,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default="refused.vcf",
         help="where refused cards go (default: refused.vcf, or refused-2.vcf and so on)",
     )
-    parser.add_argument(
-        "--undo",
-        metavar="ID",
-        nargs="?",
-        const=_LAST,
-        help="take back the last import into this book, or the one with this ID",
-    )
+    taking_back.add_argument(parser, "import into this book")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     add_options(parser, "storage", "auth")
 
@@ -74,7 +65,7 @@ def run(args: Namespace) -> int:
             raise Failure(f"there is no file {place}", code=Exit.NOT_FOUND)
     with failures(), storage.opened(found) as store:
         if args.undo is not None:
-            return undo(args, store)
+            return taking_back.undo(args, store, references.book(store, args.to), "import")
         return bring_in(args, found, store)
 
 
@@ -142,18 +133,6 @@ def bring_in(args: Namespace, found: Loaded, store: FilesystemStore) -> int:
     if problem:
         raise Failure(problem, "what was done is said above; the same command goes on")
     return Exit.PARTIAL if told.report.refused else Exit.OK
-
-
-def undo(args: Namespace, store: FilesystemStore) -> int:
-    book, before = references.book(store, args.to), datetime.now().astimezone()
-    done = undoing.undo(store, book, "import", args.undo or None, references.author("import"))
-    for name, why in done.left.items():
-        console.warn(f"{name} stays: {why}")
-    removed, restored = console.counted(len(done.removed), "card"), len(done.restored)
-    console.note(f"{done.reason}: {removed} removed, {restored} as before")
-    if done.removed or done.restored:
-        console.undo(args, "restore", args.to, "--at", moments.written(before))
-    return Exit.PARTIAL if done.left else Exit.OK
 
 
 def _import(args: Namespace, found: Loaded, store: FilesystemStore, reason: str) -> Import:

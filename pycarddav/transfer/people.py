@@ -68,7 +68,7 @@ class _Row:
         """The content lines of 4.0."""
         full = self.found.get(("FN", (), ""))
         if full and ("N", (), "") not in self.found:
-            yield content.write_line(None, "N", (), _name(full[""]))
+            yield content.write_line(None, "N", (), structured_name(full[""]))
         for (name, types, _), parts in self.found.items():
             label = parts.pop("label", "").lstrip("* ")
             if name in PARTS and parts:
@@ -154,7 +154,7 @@ def _structured(name: str, parts: dict[str, str]) -> str:
     return ";".join(found)
 
 
-def _name(text: str) -> str:
+def structured_name(text: str) -> str:
     """N of a full name: the last word is the family's, unless a comma says otherwise."""
     family, comma, given = text.partition(",")
     if not comma:
