@@ -38,12 +38,27 @@ BODIES = {
     "REPORT": f"<D:sync-collection {DECLARATIONS}><D:sync-token/></D:sync-collection>".encode(),
 }
 OFFERED = {
-    "nothing": "",
-    "no user": "Basic " + base64.b64encode(b"nobody:secret").decode(),
-    "no password": "Basic " + base64.b64encode(b"alice:").decode(),
-    "no base64": "Basic alice:secret",
-    "no scheme": "alice:secret",
-    "another scheme": "Bearer alice",
+    "nothing": "X: y",
+    "no user": "Authorization: Basic " + base64.b64encode(b"nobody:secret").decode(),
+    "no password": "Authorization: Basic " + base64.b64encode(b"alice:").decode(),
+    "no base64": "Authorization: Basic alice:secret",
+    "no scheme": "Authorization: alice:secret",
+    "another scheme": "Authorization: Bearer alice",
+}
+# The same where there are more ways to log in.
+OFFERED_AT_MORE_DOORS = {
+    "nothing": "X: y",
+    "no token": "Authorization: Bearer alice",
+    "no proof": 'Authorization: Digest username="alice", realm="pycarddav", nonce="x", uri="/",'
+    f' nc=00000001, cnonce="x", qop=auth, response="{"0" * 64}"',
+    "nobody's word": "X-Remote-User: alice",
+}
+MORE_DOORS = {
+    "AUTH__TYPE": "digest, oauth, remote_user, htpasswd",
+    "REMOTE_USER__PROXIES": "192.0.2.1",
+    "OAUTH__ISSUER": "https://sso.example.org/",
+    "OAUTH__AUDIENCE": "contacts",
+    "OAUTH__JWKS": "https://sso.example.org/jwks",
 }
 
 
@@ -79,21 +94,32 @@ def tree(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("offered", OFFERED)
-def test_nothing_but_401_can_be_had_without_a_password(configured, offered):
+def walk(config, offered):
+    """Ask for everything, with this header; what was said, which changed nothing."""
     said = set()
-    head = f"\r\nAuthorization: {OFFERED[offered]}" if OFFERED[offered] else ""
-    with served(configured) as client:
-        before = tree(configured.storage.folder)
+    with served(config) as client:
+        before = tree(config.storage.folder)
         for verb, url in sorted({*product(METHODS, URLS)} - {*OPEN}):
-            answer = client.ask(f"{verb} {url} HTTP/1.1{head}", BODIES.get(verb, b""), verb)
+            answer = client.ask(f"{verb} {url} HTTP/1.1\r\n{offered}", BODIES.get(verb, b""), verb)
             status, headers, body = answer
             del headers["date"]
             assert status in (401, 429), (verb, url)
             if verb != "HEAD" and status == 401:
                 said.add((tuple(sorted(headers.items())), body))
-        assert tree(configured.storage.folder) == before
-    assert len(said) == 1  # whatever is asked for
+        assert tree(config.storage.folder) == before
+    return said
+
+
+@pytest.mark.parametrize("offered", OFFERED)
+def test_nothing_but_401_can_be_had_without_a_password(configured, offered):
+    assert len(walk(configured, OFFERED[offered])) == 1  # whatever is asked for
+
+
+@pytest.mark.parametrize("offered", OFFERED_AT_MORE_DOORS)
+def test_nor_at_any_other_door(configured, monkeypatch, offered):
+    for key, value in MORE_DOORS.items():
+        monkeypatch.setenv(f"PYCARDDAV_{key}", value)
+    assert len(walk(load().config, OFFERED_AT_MORE_DOORS[offered])) == 1
 
 
 def test_only_the_way_in_is_shown_to_everybody(configured):

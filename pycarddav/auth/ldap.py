@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -148,8 +149,8 @@ class Ldap:
             raise LoginFailed("unknown-user")
         if len(found) > 1:
             raise LoginFailed("ambiguous-user")
-        # The attribute comes as it is called, whatever capitals it was asked for with.
-        (values,) = found[0]["raw_attributes"].values() or [[]]
+        # It comes as it is called, in whatever capitals it was asked for, and with options.
+        values = chain(*found[0]["raw_attributes"].values())
         return found[0]["dn"], [value.decode(errors="replace") for value in values]
 
 
