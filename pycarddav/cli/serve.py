@@ -14,7 +14,7 @@ from itertools import chain
 from ..auth import accounts
 from ..config import Loaded
 from ..config.schema import Config
-from ..serve import log, site
+from ..serve import log, memory, site
 from ..serve.sockets import UNIX, CannotListen, is_unix, own_names
 from ..serve.waitress import address
 from ..serve.workers import Workers
@@ -37,6 +37,7 @@ def run(args: Namespace) -> int:
     found = loaded(args)
     if args.check:
         return check.run(found.config)
+    memory.give_back()
     with failures(), stoppable():
         serve(args, found)
     return Exit.OK
