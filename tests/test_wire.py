@@ -461,13 +461,13 @@ SOCKET_ACTIVATED = """
 import os, sys
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
-from pycarddav.serve.sockets import opened
+from pycarddav.serve.sockets import inherited
 from pycarddav.serve.waitress import Server
 from pycarddav.serve.wsgi import Application
 
 os.dup2(int(sys.argv[1]), 3)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
-server = Server(Application(lambda request: Response(200)), opened(["192.0.2.1"], 1), Limits())
+server = Server(Application(lambda request: Response(200)), inherited(), Limits())
 print("LISTEN_FDS" in os.environ, os.get_inheritable(3), flush=True)
 server.run()
 """

@@ -27,7 +27,7 @@ from .health import Health, with_health
 from .log import Answer, log_answer
 from .metrics import Metrics, with_metrics
 from .proxy import Proxies, Vouching
-from .sockets import is_unix, listen_all, opened, port_of
+from .sockets import inherited, is_unix, listen_all, port_of
 from .spool import Spools
 from .tidying import kept_up, tidied
 from .tls import Certificate, CertificateUnusable
@@ -138,15 +138,19 @@ def watched(config: Config, store: FilesystemStore, served: App) -> tuple[Serve,
 def listening(config: Config) -> Iterator[Bound]:
     """The sockets to serve on, and those that send plain http to them, as long as the block runs.
 
-    CannotListen.
+    What systemd has opened takes the place of what is configured.  CannotListen.
     """
     chosen = config.server
+    redirects = chosen.redirect_port if chosen.certificate else 0
+    given = inherited()
+    plain = [sock for sock in given if redirects and port_of([sock]) == redirects]
     with ExitStack() as closing:
-        bound = [opened(chosen.host, chosen.port)]
+        served = [sock for sock in given if sock not in plain]
+        bound = [served or listen_all(chosen.host, chosen.port)]
         closing.callback(close, bound)
-        if chosen.certificate and chosen.redirect_port:
+        if redirects:
             reached = [host for host in chosen.host if not is_unix(host)]
-            bound.append(listen_all(reached, chosen.redirect_port))
+            bound.append(plain or listen_all(reached, redirects))
         yield bound
 
 

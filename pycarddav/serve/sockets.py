@@ -61,11 +61,6 @@ def is_unix(host: str) -> bool:
     return host.startswith(UNIX)
 
 
-def opened(hosts: Iterable[str], port: int) -> list[socket.socket]:
-    """The sockets that systemd has opened, otherwise those of listen_all().  CannotListen."""
-    return inherited() or listen_all(hosts, port)
-
-
 def activated() -> bool:
     """Whether systemd has opened sockets for this process (sd_listen_fds(3))."""
     return os.environ.get("LISTEN_PID") == str(os.getpid())
