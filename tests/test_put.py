@@ -183,3 +183,15 @@ def test_a_card_belongs_into_a_book(client, path, status):
 
 def test_a_part_of_a_card_is_not_a_card(client):
     assert client.put("ada.vcf", ADA, content_range="bytes 0-9/100").status == 400
+
+
+def test_the_log_says_why_a_card_was_refused_and_not_what_stands_in_it(client, caplog):
+    caplog.set_level("INFO")
+    client.put('a"da.vcf', ADA.replace(b"FN:Ada", b"FN Ada secret"))
+    assert [record.getMessage() for record in caplog.records] == [
+        r'refused PUT "/alice/friends/a\"da.vcf" "line 4: this is no content line: a name, at most'
+        ' 1000 parameters, a colon, a value"'
+    ]
+    caplog.clear()
+    client.put("ada.vcf", NEW, if_match='"stale"')
+    assert caplog.records == []

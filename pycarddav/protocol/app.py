@@ -23,6 +23,8 @@ __all__ = ["App", "methods", "properties", "reports"]  # the last three fill the
 
 log = logging.getLogger(__name__)
 
+# What a client reports as "sync failed": why, only the log tells whoever looks after the server.
+REFUSALS = (400, 403, 409, 413, 415, 507)
 WELL_KNOWN = "/.well-known/carddav"
 FIRST_BOOK = AddressBook("", "contacts", displayname="Contacts")
 
@@ -51,6 +53,9 @@ class App:
         except Error as error:
             if error.public:
                 log.warning("%s %s: %s", request.method, json.dumps(request.path[:200]), error)
+            elif error.status in REFUSALS and user:
+                why = json.dumps(str(error)[:200])
+                log.info("refused %s %s %s", request.method, json.dumps(request.path[:200]), why)
             response = Response(error.status, XML_TYPE | error.headers(), error.body(self.base))
         except Exception:
             log.exception("%s %s", request.method, request.path)
