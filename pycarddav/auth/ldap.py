@@ -159,7 +159,7 @@ def check(directory: Directory) -> None:
     url = urlsplit(directory.url)
     local = url.scheme == "ldapi" or is_this_machine(url.hostname or "")
     if not find_spec("ldap3"):
-        why = "needs the package ldap3: pip install 'pycarddav-server[ldap]'"
+        why = "needs the Python package ldap3"
     elif not directory.url:
         why = "needs [ldap] url"
     elif not (local or directory.start_tls or url.scheme == "ldaps"):

@@ -187,7 +187,7 @@ def check(issuer: Issuer) -> None:
     elif issuer.introspection and not (issuer.client_id and issuer.client_secret):
         why = "needs [oauth] client_id and client_secret for introspection"
     elif issuer.jwks and not (find_spec("jwt") and find_spec("cryptography")):
-        why = "needs the package PyJWT[crypto]: pip install 'pycarddav-server[oauth]'"
+        why = "needs the Python package PyJWT[crypto]"
     else:
         return
     raise DoorUnusable(f"[auth] type = oauth {why}")
