@@ -8,11 +8,13 @@ from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from logins import challenge, proof
 from wire import running
 
 from pycarddav.auth import LoginFailed, htdigest
-from pycarddav.auth.digest import LIFETIME, REMEMBERED, WINDOW, Digest, Nonces, Proof, fields
+from pycarddav.auth.digest import LIFETIME, REMEMBERED, WINDOW, Digest, Nonces, Proof, Use, fields
 from pycarddav.auth.gate import Gate
 from pycarddav.auth.htdigest import digest, parse
 from pycarddav.auth.throttle import Throttle
@@ -240,6 +242,18 @@ def test_requests_may_overtake_each_other_but_not_by_far():
     assert counts(10**6, WINDOW + 4, 10**6 - WINDOW + 1, 10**6 - WINDOW) == [
         10**6, 10**6 - WINDOW + 1,
     ]  # fmt: skip
+
+
+@given(st.lists(st.integers(0, 3 * WINDOW), max_size=60))
+def test_no_count_is_taken_twice_and_none_in_order_is_refused(counts):
+    use, taken = Use("alice"), []
+    for count in counts:
+        after = use.with_count(count)
+        if after:
+            use, taken = after, [*taken, count]
+        else:
+            assert count in taken or count <= use.highest - WINDOW or count == 0
+    assert len(taken) == len(set(taken))
 
 
 def test_an_old_nonce_is_replaced_without_asking_for_the_password(gate, clock):

@@ -171,8 +171,9 @@ class Auth:
     plain_http: str = default(
         "local",
         one_of("local", "always"),
-        "From where passwords are taken without TLS: local is this machine, private networks and"
-        " VPNs; always is the internet as well, where everybody on the way can read them.",
+        "From where passwords and tokens are taken without TLS: local is this machine, private"
+        " networks and VPNs; always is the internet as well, where everybody on the way can read"
+        " them.",
     )
 
 
