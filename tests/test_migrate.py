@@ -151,6 +151,15 @@ def test_again_takes_only_what_has_changed(migrate, old, here):
     assert here()["ada.vcf"] == new
 
 
+def test_what_it_remembers_may_be_lost(migrate, old, storage):
+    migrate()
+    (memory,) = (storage / ".pycarddav/anna/friends").glob("migrated-*")
+    memory.write_bytes(memory.read_bytes()[:-70] + b"\xff\n[1]\n")
+    old.fetched()
+    assert counts(migrate()[1]) == {"unchanged": 3}
+    assert old.fetched() == [("GET", f"{BOOK}eve.vcf")]
+
+
 def test_what_was_changed_or_deleted_here_stays_so(migrate, old, here, storage):
     migrate()
     folder = storage / "anna/friends"
@@ -239,6 +248,13 @@ def test_cards_are_fetched_one_by_one_where_they_do_not_come_together(migrate, o
     assert counts(migrate()[1]) == {"added": 3}
     assert here() == {"ada.vcf": ADA, "b b.vcf": BOB, "eve.vcf": EVE}
     assert [method for method, _ in old.fetched()] == ["REPORT", "GET", "GET", "GET"]
+
+
+def test_a_multiget_that_fails_twice_is_not_tried_again(migrate, old):
+    old.multiget = refuse
+    old.cards = {f"{BOOK}{number}.vcf": vcard(str(number), "X") for number in range(110)}
+    assert counts(migrate()[1]) == {"added": 110}
+    assert [method for method, _ in old.fetched()].count("REPORT") == 2
 
 
 @pytest.mark.parametrize("status", [404, 410, 500])

@@ -73,9 +73,10 @@ def baikal(folder):
             database.execute("INSERT INTO users VALUES (?, ?, '')", (number, user))
             books = "INSERT INTO addressbooks VALUES (?, ?, 'Friends', 'friends', 'and foes', 1)"
             database.execute(books, (number, f"principals/{user}"))
-        cards = "INSERT INTO cards VALUES (NULL, 1, ?, ?, 1, ?, ?)"
+        cards = "INSERT INTO cards VALUES (NULL, ?, ?, ?, 1, ?, ?)"
         for name, data in CARDS.items():
-            database.execute(cards, (data, name, f'"{name}"', len(data)))
+            database.execute(cards, (1, data, name, f'"{name}"', len(data)))
+        database.execute(cards, (0, ADA, "bobs.vcf", "x", len(ADA)))
         database.execute(
             "INSERT INTO propertystorage VALUES (1, 'addressbooks/alice/friends', ?, 1, ?)",
             (COLOUR, "#ff0000ff"),
@@ -231,9 +232,9 @@ def test_a_card_that_is_twice_in_the_database_is_taken_once(migrate, storage, tm
     """sabre/dav's table does not say that a URI is unique."""
     with sqlite3.connect(file := baikal(tmp_path / "old")) as database:
         database.execute(
-            "INSERT INTO cards SELECT NULL, addressbookid, ?, uri, 2, 'x', 1 FROM cards", (BOB,)
+            "INSERT INTO cards SELECT NULL, 1, ?, uri, 2, 'x', 1 FROM cards WHERE id < 3", (BOB,)
         )
     database.close()
     code, (done,), _ = migrate("baikal", file)
-    assert (code, done["added"], done["refused"]) == (5, 2, 2)
+    assert (code, done["added"], done["skipped"], done["refused"]) == (5, 2, 0, 2)
     assert contents(storage / "anna/friends") == CARDS

@@ -134,13 +134,11 @@ class Http:
         raise ForeignHost(place, url)
 
     def _is_challenged(self, answer: Answer) -> bool:
-        """Whether the server asks for a Digest that it has not had yet."""
+        """Whether the server wants a Digest, which the next request will have."""
         asked = answer.headers.get("www-authenticate", "")
         if not self._access.user or "basic" in asked.lower():
             return False
-        found = digest.challenge(asked)
-        refused = found and self._digest and found.nonce == self._digest.nonce
-        self._digest = None if refused else found
+        self._digest = digest.challenge(asked)
         return self._digest is not None
 
     def _ask(
