@@ -111,3 +111,13 @@ def test_no_worker_outlives_its_master():
         master.kill()
         for pid in workers:
             eventually(ends(pid))
+
+
+@pytest.mark.slow
+def test_a_worker_that_does_not_answer_is_replaced_where_systemd_has_a_watchdog(tmp_path):
+    settings = {"NOTIFY_SOCKET": str(tmp_path / "nobody"), "WATCHDOG_USEC": "5000000"}
+    with served(**settings) as (master, _):
+        stuck = min(eventually(lambda: len(children(master)) == 2 and children(master)))
+        os.kill(stuck, signal.SIGSTOP)
+        eventually(lambda: len(children(master) - {stuck}) == 2)
+        assert re.search(rf"worker \d \(process {stuck}\) does not answer", said(master))

@@ -55,3 +55,24 @@ class Heart:
 
     def cancel(self) -> None:
         """The server stops."""
+
+
+class Ear:
+    """Hears the heart of a child process, in the way in which systemd hears its parent's."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._socket.bind("")  # Linux finds an abstract name (unix(7), "Autobind")
+
+    def attach(self) -> None:
+        """In the child: what it says with :func:`notify` is for this ear."""
+        os.environ["NOTIFY_SOCKET"] = f"@{self._socket.getsockname()[1:].decode()}"
+        os.environ["WATCHDOG_PID"] = str(os.getpid())
+
+    def hears(self) -> bool:
+        """Whether the heart has beaten since this was asked the last time."""
+        beaten = False
+        with suppress(BlockingIOError):
+            while said := self._socket.recv(1000):
+                beaten = beaten or b"WATCHDOG=1" in said
+        return beaten

@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from math import inf
 
-from .systemd import notify, reloading, watchdog
+from .systemd import Ear, notify, reloading, watchdog
 from .waitress import GRACE
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,14 @@ class Worker:
     begun: float = 0.0
     due: float = 0.0  # when it may begin, by the monotonic clock
     pause: float = 0.0
+    ear: Ear | None = None  # where there is a watchdog
+    heard: float = 0.0
+
+    def silent(self, now: float) -> bool:
+        """Whether it has answered no requests for as long as the watchdog waits."""
+        if self.ear and self.ear.hears():
+            self.heard = now
+        return bool(self.pid) and now - self.heard > watchdog()
 
     def died(self, now: float) -> None:
         """It is to begin again: at once, or later and later if it never lived for long."""
@@ -56,6 +65,9 @@ class Workers:
     ) -> None:
         self._work, self._sockets = work, sockets
         self._workers = [Worker(number) for number in range(processes)]
+        if watchdog() < inf:
+            for worker in self._workers:
+                worker.ear = Ear()
 
     def run(self) -> None:
         """Until SIGTERM or Ctrl-C; then the answers that were begun are finished."""
@@ -90,6 +102,10 @@ class Workers:
         for worker in self._workers:
             if not worker.pid and worker.due <= now:
                 self._begin(worker)
+            if worker.silent(now):
+                log.error("worker %d (process %d) does not answer", worker.number, worker.pid)
+                os.kill(worker.pid, signal.SIGKILL)  # SIGCHLD says when it is to be replaced
+                worker.heard = now
         notify("READY=1", "WATCHDOG=1")
         waiting = [worker.due - now for worker in self._workers if not worker.pid]
         pause = min([LONGEST_PAUSE, watchdog() / 3, *waiting])
@@ -98,13 +114,15 @@ class Workers:
 
     def _begin(self, worker: Worker) -> None:
         master = os.getpid()
-        worker.begun = time.monotonic()
+        worker.begun = worker.heard = time.monotonic()
         worker.pid = os.fork()
         if not worker.pid:
             status = 1
             try:
                 os.setpgid(0, 0)  # Ctrl-C is for the master, who tells everybody
                 os.environ.pop("NOTIFY_SOCKET", None)  # systemd listens to the master only
+                if worker.ear:
+                    worker.ear.attach()
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it serves; it would be killed
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
                 self._work(worker.number, master)
