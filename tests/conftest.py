@@ -4,8 +4,10 @@ import io
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -210,6 +212,16 @@ def anyone(request: Request) -> Principal | None:
 @pytest.fixture
 def client(store) -> Client:
     return Client(App(store, anyone, Limits(max_resource_size=20_000)))
+
+
+@pytest.fixture
+def quick_path(tmp_path):
+    """A folder in memory, where there is one: for what asks hundreds of times for a sync."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

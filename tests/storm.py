@@ -174,6 +174,16 @@ def move_ada(store: FilesystemStore) -> None:
     store.move(found, target, "ada.vcf", ANYTHING, ANYTHING, ME)
 
 
+def delete_friends(store: FilesystemStore) -> None:
+    """The book, with all that is known of it."""
+    store.delete_book(store.book("alice", "friends"), ME)
+
+
+def move_friends(store: FilesystemStore) -> None:
+    """The book, with all that is known of it."""
+    store.move_book(store.book("alice", "friends"), "bob", "friends", False, ME)
+
+
 def welcome_alice(store: FilesystemStore) -> None:
     """As at her first login."""
     App(store, lambda request: None).welcome(Principal("alice"))

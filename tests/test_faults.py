@@ -364,13 +364,13 @@ CHANGES = {
 @pytest.mark.parametrize(("error", "status"), [(errno.EIO, 503), (errno.EDQUOT, 507)])
 @pytest.mark.parametrize("change", CHANGES)
 def test_wherever_a_change_fails_the_answer_says_so_and_nothing_is_lost(
-    tmp_path, monkeypatch, two, change, error, status
+    quick_path, monkeypatch, two, change, error, status
 ):
     original, token = two
     name, body, after = CHANGES[change]
     disk = Disk(monkeypatch, CHANGING, error)
     for number in itertools.count():
-        storage = shutil.copytree(original, tmp_path / str(number))
+        storage = shutil.copytree(original, quick_path / str(number))
         client = Client(App(FilesystemStore(storage), anyone))
         client.sync()
         with disk.failing(number):
@@ -388,6 +388,49 @@ def test_wherever_a_change_fails_the_answer_says_so_and_nothing_is_lost(
                 name for name, _ in BEFORE.items() ^ now.items()
             }
     assert number > 10
+
+
+def state(client):
+    """Everything in Alice's books."""
+    store = client.app.store
+    books = {book.name: {} for book in store.books("alice")}
+    for name, cards in books.items():
+        cards |= {card.name: card.data for card in store.cards(store.book("alice", name))}
+    return books
+
+
+BOOKS = {"friends": BEFORE, "work": {"eve.vcf": EVE}}
+OF_BOOKS = {
+    "DELETE": ("", {"work": BOOKS["work"]}),
+    "MOVE": ("new", {"new": BEFORE, "work": BOOKS["work"]}),
+    "MOVE over another": ("work", {"work": BEFORE}),
+    "COPY": ("new", {**BOOKS, "new": BEFORE}),
+    "COPY over another": ("work", {"friends": BEFORE, "work": BEFORE}),
+}
+
+
+@pytest.mark.parametrize("change", OF_BOOKS)
+def test_wherever_a_change_of_a_book_fails_it_has_happened_or_not(
+    quick_path, monkeypatch, two, change
+):
+    original = shutil.copytree(two[0], quick_path / "original")
+    there = Client(App(FilesystemStore(original), anyone))
+    there.app.store.save_book(AddressBook("alice", "work"))
+    there("PUT", "/alice/work/eve.vcf", EVE)
+    disk = Disk(monkeypatch, CHANGING, errno.EIO)
+    destination, after = OF_BOOKS[change]
+    for number in itertools.count():
+        storage = shutil.copytree(original, quick_path / str(number))
+        client = Client(App(FilesystemStore(storage), anyone))
+        assert state(client) == BOOKS
+        with disk.failing(number):
+            answer = client(change.split()[0], BOOK, destination=f"/alice/{destination}/")
+        for seen in client, Client(App(FilesystemStore(storage), anyone)):
+            assert state(seen) in ([after] if answer.status != 503 else [BOOKS, after])
+        if not disk.failed:
+            break
+        assert answer.status in (201, 204, 503)
+    assert (number > 10, state(client)) == (True, after)
 
 
 def contents(client):

@@ -190,8 +190,8 @@ class FilesystemStore:
         with files.trouble(book.path), self._shelf.home_locks(book.owner, owner):
             cause = Cause(now(), "move", author)
             with self._shelf.replacing(owner, name, overwrite, cause, kept) as created:
-                os.rename(source, target)
-                self._shelf.move_state(book.owner, book.name, self.root.state(owner, name))
+                state = self.root.state(owner, name)
+                self._shelf.relocate(book.owner, book.name, target, state)
             files.sync_folder(os.path.dirname(target))
             files.sync_folder(os.path.dirname(source))
         self._shelf.drop(source)

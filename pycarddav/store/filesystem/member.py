@@ -1,5 +1,6 @@
 """A card's file: what is in it, or what is wrong with it."""
 
+import errno
 import os
 import stat
 import sys
@@ -12,6 +13,9 @@ from . import files
 from .snapshot import Member
 
 LARGEST = 32 * 2**20  # octets of a file that is taken for a card; what PUT accepts is less
+
+# What may be over the next time, though nobody has touched the file.
+_PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 _TICK = 20_000_000  # ns: kernels stamp files with a clock of 1 to 10 ms
 _COARSE_TICK = 2_000_000_000  # ns: FAT
@@ -57,7 +61,8 @@ def look(path: str) -> Member | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise Broken(_reason(error), stamp_of(path)) from error
+        passing = isinstance(error, OSError) and error.errno in _PASSING
+        raise Broken(_reason(error), () if passing else stamp_of(path)) from error
     try:
         uid = _uid(data)
     except InvalidAddressData as error:

@@ -1,5 +1,6 @@
 """Where the books are: the folders of homes and books, open ones, and those that have vanished."""
 
+import logging
 import os
 import secrets
 import shutil
@@ -8,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
-from ...dav.errors import Conflict, Forbidden, NotFound, PreconditionFailed, Unavailable
+from ...dav.errors import Conflict, Error, Forbidden, NotFound, PreconditionFailed, Unavailable
 from ...model import AddressBook
-from . import deleted, files, folder, journal, properties
+from . import deleted, files, folder, journal, leaving, properties
 from .book import Book, locked
 from .folder import Folder
 from .journal import Cause
@@ -19,7 +20,7 @@ from .lock import Lock
 from .root import Root, folders, inode
 from .watch import Watches
 
-_LOCK = "lock"
+log = logging.getLogger(__name__)
 
 
 class Shelf:
@@ -89,7 +90,9 @@ class Shelf:
         return [name for name in known if self._has_vanished(owner, name)]
 
     def _has_vanished(self, owner: str, name: str) -> bool:
-        if inode(self.path(owner, name)) or not self._is_known(owner, name):
+        if inode(self.path(owner, name)):
+            return False
+        if leaving.finish(self.root.state(owner, name)) or not self._is_known(owner, name):
             return False
         home = self.path(owner)
         for other in folders(home) if inode(home) else []:
@@ -107,7 +110,7 @@ class Shelf:
             gone = not inode(self.path(owner, old)) and self._is_known(owner, old)
             if gone and folder.was_renamed(self.root.state(owner, old), self.path(owner, name)):
                 with self.home_locks(owner):
-                    self.move_state(owner, old, self.root.state(owner, name))
+                    leaving.move(self.root.state(owner, old), self.root.state(owner, name))
                 self.drop(self.path(owner, old))
                 return
 
@@ -128,7 +131,7 @@ class Shelf:
         """Hold what guards the books and properties of these homes."""
         with ExitStack() as stack:
             for owner in sorted({*owners}):
-                stack.enter_context(Lock(self.root.state(owner, f".{_LOCK}")).within())
+                stack.enter_context(Lock(self.root.state(owner, f".{leaving.LOCK}")).within())
             yield
 
     def properties_lock(self, owner: str) -> AbstractContextManager[None]:
@@ -152,29 +155,38 @@ class Shelf:
             raise PreconditionFailed("there is a book already")
         replaced = [self.book(AddressBook(owner, name))] if there else []
         with locked(*moving, *replaced):
-            self.put_away(owner, name, path if there else None, cause)
-            yield not there
-        self.drop(path)
+            away = self.put_away(owner, name, path if there else None, cause)
+            try:
+                yield not there
+            except (OSError, Error):
+                if there:
+                    deleted.bring_back(self.root, deleted.Deleted.at(away))
+                raise
+            finally:
+                self.drop(path)
 
     def put_away(
         self, owner: str, name: str, path: str | None = None, cause: Cause | None = None
-    ) -> None:
-        """Move what is left of a book to where deleted books are kept."""
+    ) -> str:
+        """Move what is left of a book to where deleted books are kept, and say where that is."""
         stamp = f"{journal.now()}-{secrets.token_hex(3)}"
         away = self.root.state(deleted.FOLDER, owner, name, stamp)
         if path and cause:
             files.make_folders(away)
             deleted.sign(away, cause)
-            os.rename(path, os.path.join(away, deleted.CARDS))
-        self.move_state(owner, name, away)
+            self.relocate(owner, name, os.path.join(away, deleted.CARDS), away)
+        else:
+            leaving.move(self.root.state(owner, name), away)
+        return away
 
-    def move_state(self, owner: str, name: str, to: str) -> None:
-        """Move everything but the lock, which somebody may be waiting for."""
-        state = self.root.state(owner, name)
-        for file in os.listdir(state) if inode(state) else []:
-            if file != _LOCK:
-                files.make_folders(to)
-                os.rename(os.path.join(state, file), os.path.join(to, file))
+    def relocate(self, owner: str, name: str, folder: str, state: str) -> None:
+        """Move a book, and what is known of it, elsewhere.  OSError, and it has not moved."""
+        mine = self.root.state(owner, name)
+        leaving.go(mine, self.path(owner, name), folder, state)
+        try:
+            leaving.finish(mine)
+        except OSError as error:
+            log.warning("%s: it is done when somebody asks for the book: %s", mine, error)
 
     def check_nothing_vanished(self, owner: str) -> None:
         """Unavailable when a home is gone that had cards: it must not be made anew."""
