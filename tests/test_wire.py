@@ -303,19 +303,22 @@ def test_a_request_that_drips_is_cut_off():
     assert alive == [False] * 4
 
 
-def test_an_answer_that_is_not_fetched_is_given_up():
+@pytest.mark.parametrize(
+    "limits",
+    [Limits(head_seconds=1, slowest=10**9), Limits(idle_seconds=1, slowest=1)],
+    ids=["too slowly", "not at all"],
+)
+def test_an_answer_that_is_not_fetched_is_given_up(limits):
     body = b"x" * 20_000_000
-    limits = Limits(head_seconds=1, slowest=10**9)
     application = Application(lambda request: Response(200, {}, body))
     with (
         running(Server(application, listen("127.0.0.1", 0), limits)) as server,
         Client(server.address) as client,
-        Client(server.address) as other,
     ):
         client.send(f"GET / HTTP/1.1\r\n{HOST}\r\n")
-        assert other.ask("GET / HTTP/1.1")[2] == body
-        wait_for(lambda: len(server._channels()) == 1)  # although the client has read nothing
-        assert other.ask("GET / HTTP/1.1")[2] == body
+        with Client(server.address) as other:
+            assert other.ask("GET / HTTP/1.1")[2] == body
+        wait_for(lambda: not server._channels())  # although the client has read nothing
         assert len(client.file.read()) < len(body)
 
 
@@ -342,6 +345,29 @@ def test_whoever_says_nothing_makes_room():
             assert client.ask("GET / HTTP/1.1")[0] == 200
         for other in silent:
             other.__exit__()
+
+
+def test_whoever_fetches_nothing_makes_room():
+    body = bytes(10_000_000)
+
+    def begun(client):
+        client.send(f"GET / HTTP/1.1\r\n{HOST}\r\n")
+        with suppress(OSError, EOFError):
+            return client.line() == "HTTP/1.1 200 OK"
+
+    def served():
+        with Client(address) as client:
+            return begun(client)
+
+    with (
+        serving(lambda _: Response(200, {}, body), Limits(max_connections=10)) as address,
+        ExitStack() as stack,
+    ):
+        for _ in range(10):
+            greedy = stack.enter_context(Client(address))
+            greedy.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            begun(greedy)
+        wait_for(served)
 
 
 SLOW_SERVER = """

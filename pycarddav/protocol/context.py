@@ -28,6 +28,10 @@ class Limits:
     head_seconds: int = 30  # for a request's head; for bodies and answers too if they are slower
     slowest: int = 4096  # than this, in octets a second on the average
 
+    def seconds(self, octets: int) -> float:
+        """How long a body of this size may take on its way, in either direction."""
+        return self.head_seconds + octets / self.slowest
+
     def results(self, asked: str | None) -> int:
         """How many results to give to a client that asked for *asked*; BadRequest if no number."""
         if asked is None:

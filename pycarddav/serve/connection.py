@@ -9,6 +9,7 @@ import re
 import socket
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from io import BytesIO
 from math import inf
 from typing import Any
@@ -131,6 +132,23 @@ class Refusal(ErrorTask):  # type: ignore[misc]
         log_refusal(self.channel.addr[0], self.status)
 
 
+@dataclass
+class Fetching:
+    """An answer that is being fetched, and when the last of its octets went."""
+
+    since: float
+    moved: float
+    left: int = 0
+    most: int = 0
+
+    def too_slow(self, now: float, left: int, limits: Limits) -> bool:
+        """Whether that takes too long, or has come to a stop, with *left* octets to go."""
+        if left != self.left:
+            self.left, self.moved, self.most = left, now, max(left, self.most)
+        stopped = now > self.moved + limits.idle_seconds
+        return stopped or now > self.since + limits.seconds(self.most)
+
+
 class Channel(HTTPChannel):  # type: ignore[misc]
     """A connection."""
 
@@ -144,8 +162,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         addr = (addr[0].removeprefix("::ffff:"), *addr[1:])
         super().__init__(server, sock, addr, adj, map=map)
         self.idle_since = time.monotonic()
-        self.unsent_since = 0.0  # 0: nothing is
-        self.unsent_most = 0
+        self.fetching: Fetching | None = None
         self.following: list[Any] = []  # requests that came before the answer to one was sent
         self.refused = False
         self.lingers_until = 0.0  # 0: it does not
@@ -192,9 +209,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     @property
     def waiting_since(self) -> float:
-        """Since when the client could have sent a whole request; infinity while it cannot."""
-        if self.requests or self.total_outbufs_len:
+        """Since when it is the client's turn to send or to fetch; infinity while it is ours."""
+        if self.requests:
             return inf
+        if self.total_outbufs_len:
+            return self.fetching.since if self.fetching else inf
         return float(self.request.born if self.request else self.idle_since)
 
     @property
@@ -212,13 +231,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Whether a request has been arriving, or an answer been fetched, for too long."""
         if self.lingers_until:
             return now > self.lingers_until
-        if self.total_outbufs_len:
-            self.unsent_since = self.unsent_since or now
-            self.unsent_most = max(self.unsent_most, self.total_outbufs_len)
-            since, octets = self.unsent_since, self.unsent_most
-        else:
-            self.unsent_since = self.unsent_most = 0
-            if self.request is None or self.requests:
-                return False
-            since, octets = self.request.born, self.arrived
-        return bool(now > since + limits.head_seconds + octets / limits.slowest)
+        if left := self.total_outbufs_len:
+            self.fetching = self.fetching or Fetching(now, now)
+            return self.fetching.too_slow(now, left, limits)
+        self.fetching = None
+        if self.request is None or self.requests:
+            return False
+        return bool(now > self.request.born + limits.seconds(self.arrived))
