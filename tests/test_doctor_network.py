@@ -6,13 +6,14 @@ import socketserver
 import subprocess
 import threading
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from dns import message, rcode, rdatatype, resolver, rrset
 from wire import echo, serving
 
 from pycarddav.client import Access
-from pycarddav.doctor import Visit, network
+from pycarddav.doctor import Visit, door, network
 from pycarddav.doctor.findings import Stop
 from pycarddav.serve.tls import Certificate
 
@@ -122,9 +123,9 @@ def authority(tmp_path_factory):
     return folder, sign
 
 
-def judged(address, access):
+def judged(address, access, host="localhost"):
     try:
-        return names(network.tls(Visit(f"https://localhost:{address[1]}/", access)))
+        return names(network.tls(Visit(f"https://{host}:{address[1]}/", access)))
     except Stop as stop:
         return [stop.finding.name]
 
@@ -154,6 +155,45 @@ def test_whom_a_certificate_leads_to(authority):
     own = Certificate(folder / "ca.pem", folder / "ca.key")
     with serving(echo, certificate=own) as address:
         assert judged(address, Access()) == ["tls-self-signed"]
+
+
+@openssl
+def test_an_address_is_a_name_as_well(authority):
+    folder, sign = authority
+    with serving(echo, certificate=sign("localhost", 90)) as address:
+        assert judged(address, Access(ca=folder / "ca.pem"), "127.0.0.1") == ["tls-name"]
+
+
+@pytest.mark.parametrize(
+    ("age", "left", "expected"),
+    [(80, 10, "tls-soon"), (60, 30, "ok"), (1, 5, "ok"), (1, 900, "tls-long"), (1, 824, "ok")],
+)
+def test_how_long_a_certificate_is_valid(age, left, expected):
+    begin, end = (
+        (datetime.now(UTC) + timedelta(days, hours=1)).strftime("%b %d %H:%M:%S %Y GMT")
+        for days in (-age, left)
+    )
+    certificate = {"notBefore": begin, "notAfter": end, "subjectAltName": (("DNS", HOST),)}
+    finding = network.judge(Visit(f"https://{HOST}/", Access()), certificate, "TLSv1.3")
+    assert (finding.name or finding.level) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "there", "expected"),
+    [
+        (f"https://{HOST}/x", 301, f"https://{HOST}/y/", None),
+        (f"http://{HOST}/x", 301, f"https://{HOST}/y/", None),
+        (f"http://{HOST}:81/x", 301, f"https://{HOST}:444/y/", None),
+        (f"https://{HOST}/x", 301, f"http://{HOST}/y/", "redirect-plain"),
+        (f"https://{HOST}/x", 301, f"https://{HOST}:5236/y/", "redirect-elsewhere"),
+        (f"https://{HOST}/x", 301, "https://other.example/y/", "redirect-elsewhere"),
+        (f"https://{HOST}/x", 303, f"https://{HOST}/y/", "redirect-status"),
+        (f"https://{HOST}/x", 308, f"https://{HOST}/y", "redirect-slash"),
+    ],
+)
+def test_where_a_redirect_may_lead(url, status, there, expected):
+    wrong = door.misled(url, status, there)
+    assert (wrong and wrong.name) == expected
 
 
 def test_a_port_without_tls():

@@ -27,7 +27,7 @@ def well_known(visit: Visit) -> Iterator[Finding]:
         yield _not_known(url, answer)
         return
     there = target(answer)
-    wrong = _misled(url, answer.status, there)
+    wrong = misled(url, answer.status, there)
     if wrong:
         yield wrong
         return
@@ -45,7 +45,7 @@ def _not_known(url: str, answer: Answer) -> Finding:
     return Ailment.well_known_missing.found(url=url, status=status)
 
 
-def _misled(url: str, status: int, there: str) -> Finding | None:
+def misled(url: str, status: int, there: str) -> Finding | None:
     """What is wrong with a redirect, if anything is."""
     here, to = origin(url), origin(there)
     if status == 303:  # RFC 9110 §15.4.4: go on with GET
@@ -67,7 +67,7 @@ def _followed(visit: Visit, url: str, there: str) -> Finding:
         if answer.status not in REDIRECTS:
             break
         place = target(answer)
-        if wrong := _misled(there, answer.status, place):
+        if wrong := misled(there, answer.status, place):
             return wrong
     else:
         return Ailment.redirect_loop.found(url=url)
@@ -105,7 +105,7 @@ def challenge(visit: Visit) -> Iterator[Finding]:
     url, answer = visit.endpoint, _strange(visit, visit.endpoint)
     if answer.status in REDIRECTS:
         there = target(answer)
-        if wrong := _misled(url, answer.status, there):
+        if wrong := misled(url, answer.status, there):
             yield wrong
             return
         answer = _strange(visit, there)

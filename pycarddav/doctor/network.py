@@ -154,7 +154,7 @@ def _certificate(visit: Visit) -> Finding:
             socket.create_connection((visit.host, visit.port), SECONDS) as plain,
             context.wrap_socket(plain, server_hostname=visit.host) as encrypted,
         ):
-            return _judge(visit, encrypted.getpeercert() or {}, str(encrypted.version()))
+            return judge(visit, encrypted.getpeercert() or {}, str(encrypted.version()))
     except ssl.SSLCertVerificationError as error:
         return _untrusted(visit, error)
     except OSError as error:  # which SSLError is, too
@@ -178,7 +178,8 @@ def _untrusted(visit: Visit, error: "SSLCertVerificationError") -> Finding:
     return ailment.found(host=visit.host, why=error.verify_message)
 
 
-def _judge(visit: Visit, certificate: Any, version: str) -> Finding:
+def judge(visit: Visit, certificate: Any, version: str) -> Finding:
+    """What a certificate that is trusted is like."""
     import ssl  # as above
 
     begin, end = (ssl.cert_time_to_seconds(certificate[key]) for key in ("notBefore", "notAfter"))
