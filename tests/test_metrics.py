@@ -216,3 +216,17 @@ def test_whoever_is_told_of_answers_hears_of_each():
     environ = {"REQUEST_METHOD": "GET", "REQUEST_URI": "/", "HTTP_HOST": "a", "REMOTE_ADDR": ""}
     app({**environ, "wsgi.url_scheme": "http"}, lambda *args: None)
     assert [(answer.request.path, answer.status) for answer in heard] == [("/", 204)]
+
+
+def test_no_secret_is_written_down_at_any_level(config, caplog):
+    caplog.set_level(logging.DEBUG)
+    logins = [authorization("alice", password) for password in ("correct horse", "n0t-this-one")]
+    with served(config) as client:
+        for login in logins:
+            client.ask(f"PUT /alice/friends/a.vcf HTTP/1.1\r\n{login}", CARD)
+        client.ask(f"GET /.metrics HTTP/1.1\r\nAuthorization: Bearer {TOKEN}")
+    said = "\n".join(Json().format(record) for record in caplog.records)
+    assert "login failed" in said
+    encoded = [login.split()[-1] for login in logins]
+    secrets = ["correct horse", "n0t-this-one", *encoded, TOKEN, "FN:Ada"]
+    assert [secret for secret in secrets if secret in said] == []

@@ -83,6 +83,8 @@ def work(config: Config, bound: site.Bound, ready: Callable[[], None]) -> None:
             ready()
             server.run()
     else:
+        if config.server.metrics != "off" or config.server.metrics_token:
+            console.warn("each worker counts for itself: the metrics are those of any one of them")
         site.try_out(config)
         ready()
         serve = partial(site.work, config, bound)
