@@ -403,3 +403,19 @@ def test_who_was_sent_to_https_stays_there(there, safe):
         answer = client.get("/")
         assert client.get(client.locate(answer.url, "/")).body == b"x"
     assert (len(there.asked), len(safe.asked)) == (1, 2)
+
+
+def test_a_home_on_another_host_is_followed_when_somebody_says_so(there, safe):
+    """iCloud sends every user to a host of their own."""
+    there.replies[None, "/"] = says(principal("/me/", "/"))
+    there.replies[None, "/me/"] = says(home(f"{safe.url}/alice/", "/me/"))
+    safe.replies[None, "/alice/"] = says(about("/alice/"), book("/alice/friends/"))
+    with (
+        Client(there.url, Access("alice", "secret", insecure=True)) as client,
+        pytest.raises(ForeignHost, match=f"leads to {safe.url}/alice/, another server"),
+    ):
+        discovery.books(client)
+    assert safe.asked == []
+    access = Access("alice", "secret", insecure=True, hosts=frozenset({"localhost"}))
+    with Client(there.url, access) as client:
+        assert discovery.books(client) == [f"{safe.url}/alice/friends/"]
