@@ -257,7 +257,7 @@ def test_a_multiget_that_fails_twice_is_not_tried_again(migrate, old):
     assert [method for method, _ in old.fetched()].count("REPORT") == 2
 
 
-@pytest.mark.parametrize("status", [404, 410, 500])
+@pytest.mark.parametrize("status", [403, 404, 500])
 def test_a_card_that_is_listed_and_not_delivered_is_reported(migrate, old, here, status):
     old.failing = {f"{BOOK}b%20b.vcf": status}
     code, said, _ = migrate()

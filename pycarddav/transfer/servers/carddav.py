@@ -29,7 +29,7 @@ COLOURS = (
     "{http://apple.com/ns/ical/}calendar-color",
 )
 _PATIENCE = 3  # answers in a row that do not come, before the server counts as gone
-_GONE = (401, 403, 429, 503)  # it will not answer the next question better
+_GONE = (401, 429, 503)  # it will not answer the next question better
 
 
 class CardDavSource:
