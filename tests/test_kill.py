@@ -110,13 +110,18 @@ def killed(do, storage, at):
 
 
 # Killed at each step, or, to be quick, at some of them
-STEPS = pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.slow)])
+SLOW = pytest.mark.slow
+STEPS = pytest.mark.parametrize("step", [4, pytest.param(1, marks=SLOW)])
 
 NEW, OLD = (storm.content("ada", text) for text in ("new", "old"))
 
 
 @STEPS
-@pytest.mark.parametrize("there", [None, OLD, NEW], ids=["free", "taken", "one file"])
+@pytest.mark.parametrize(
+    "there",
+    [None, pytest.param(OLD, marks=SLOW), pytest.param(NEW, marks=SLOW)],
+    ids=["free", "taken", "one file"],
+)
 def test_a_card_that_moves_is_in_one_of_the_books_whoever_is_killed(quick_path, there, step):
     """Killed before each change that is asked of the operating system, and at last not at all."""
     from_, to = (quick_path / "alice" / book / "ada.vcf" for book in BOOKS)
@@ -147,7 +152,7 @@ def test_a_card_that_moves_is_in_one_of_the_books_whoever_is_killed(quick_path, 
 
 
 @STEPS
-@pytest.mark.parametrize("do", [storm.delete_friends, storm.move_friends])
+@pytest.mark.parametrize("do", [storm.delete_friends, pytest.param(storm.move_friends, marks=SLOW)])
 def test_a_book_goes_with_its_history_whoever_is_killed(quick_path, do, step):
     texts = [card("ada", "one"), card("ada", "two")]
     for at in itertools.count(0, step):

@@ -47,25 +47,25 @@ def finish(state: str) -> bool:
 
 
 def move(state: str, to: str) -> None:
-    """Move everything but the lock, and at last the note."""
+    """Move everything but the lock, and remove the note."""
     names = os.listdir(state) if os.path.isdir(state) else []
-    for name in sorted(names, key=lambda name: name == _NOTE):
-        if name == _NOTE:
-            os.unlink(os.path.join(state, name))
-        elif name != LOCK:
+    for name in names:
+        if name not in (LOCK, _NOTE):
             files.make_folders(to)
-            _into(os.path.join(state, name), os.path.join(to, name))
+            with suppress(FileNotFoundError):  # another process is finishing it as well
+                _into(os.path.join(state, name), os.path.join(to, name))
+    with suppress(FileNotFoundError):
+        os.unlink(os.path.join(state, _NOTE))
 
 
 def _into(path: str, to: str) -> None:
     """Rename a file or folder; what is in a folder that is there already comes into it."""
-    with suppress(FileNotFoundError):  # another process is finishing it as well
-        if os.path.isdir(path) and os.path.isdir(to):
-            for name in os.listdir(path):
-                os.rename(os.path.join(path, name), os.path.join(to, name))
-            os.rmdir(path)
-        else:
-            os.rename(path, to)
+    if os.path.isdir(path) and os.path.isdir(to):
+        for name in os.listdir(path):
+            os.rename(os.path.join(path, name), os.path.join(to, name))
+        os.rmdir(path)
+    else:
+        os.rename(path, to)
 
 
 def _from(state: str, path: str) -> str:
