@@ -64,7 +64,10 @@ def serve(args: Namespace, found: Loaded) -> None:
     for name in config.auth.type:
         if not (first and name == "htpasswd"):  # whose file is still to be made
             site.door(name, config)
-    scheme = "https" if site.certificate(config) else "http"
+    certificate = site.certificate(config)
+    if certificate and (trouble := certificate.trouble()):
+        console.warn(trouble)
+    scheme = "https" if certificate else "http"
     with listening(config) as bound:
         if os.geteuid() == 0:
             console.warn("running as root; a user of its own is safer")
