@@ -1,5 +1,6 @@
 """Another server: whatever a test says it answers, and what it was asked."""
 
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -70,6 +71,12 @@ def elsewhere():
         finally:
             server.shutdown()
             thread.join()
+
+
+def nobody() -> str:
+    """The URL of a server that is down."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def says(*responses: XML) -> Reply:

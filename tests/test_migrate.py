@@ -8,7 +8,7 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 from conftest import vcard
-from elsewhere import about, book, elsewhere, home, principal, says
+from elsewhere import about, book, elsewhere, home, nobody, principal, says
 from wire import serving
 
 from pycarddav.dav.headers import ANYTHING
@@ -321,9 +321,9 @@ def test_a_source_that_does_not_work_is_one_line(migrate, old, storage, path, re
 
 
 def test_a_source_that_is_down(migrate):
-    code, said, err = migrate(url="http://127.0.0.1:9")
+    code, said, err = migrate(url=(url := nobody()))
     assert (code, said) == (1, None)
-    assert err == "pycarddav: error: http://127.0.0.1:9: Connection refused\n"
+    assert err == f"pycarddav: error: {url}: Connection refused\n"
 
 
 def test_a_wrong_password_is_said_to_be_one(migrate, old):
