@@ -4,6 +4,7 @@ import shutil
 import ssl
 import subprocess
 import time
+from hashlib import md5
 from urllib.parse import urlsplit
 
 import pytest
@@ -157,6 +158,18 @@ def test_a_digest_is_sent_where_it_is_wanted(there, client):
     assert [client.get("/").body for _ in range(2)] == [b"x", b"x"]
     assert [login.split()[0] for login in there.logins] == ["Basic", "Digest", "Digest"]
     assert "nc=00000002" in there.logins[-1]
+
+
+def test_a_digest_is_of_octets(there):
+    """RFC 7616 §4: a name and a password in UTF-8, and whatever the server calls its realm."""
+    there.replies[None, "/"] = 401, {"WWW-Authenticate": 'Digest realm="\xc3\xa9", nonce="n"'}, b""
+    with Client(there.url, Access("müller", "ß")) as client, pytest.raises(LoginRefused):
+        client.get("/")
+    secret = md5("müller:é:ß".encode(), usedforsecurity=False).hexdigest()
+    what = md5(b"GET:/", usedforsecurity=False).hexdigest()
+    response = md5(f"{secret}:n:{what}".encode(), usedforsecurity=False).hexdigest()
+    assert f'response="{response}"' in there.logins[-1]
+    assert 'username="müller"'.encode() in there.logins[-1].encode("latin-1")
 
 
 def test_a_digest_that_is_refused_is_not_sent_again_and_again(there, client):

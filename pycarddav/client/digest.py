@@ -26,6 +26,8 @@ class Challenge:
     def answer(self, method: str, target: str, user: str, password: str) -> str:
         """The Authorization header of the next request."""
         self.count += 1
+        # As what comes in a header: each character is an octet, of UTF-8 (RFC 7616 §4).
+        user, password = (text.encode().decode("latin-1") for text in (user, password))
         client, count = secrets.token_hex(8), f"{self.count:08x}"
         secret = self._hash(f"{user}:{self.realm}:{password}")
         if (self.algorithm or "").upper().endswith("-SESS"):
@@ -47,7 +49,7 @@ class Challenge:
 
     def _hash(self, text: str) -> str:
         name = (self.algorithm or "MD5").upper().removesuffix("-SESS")
-        return hashlib.new(_HASHES[name], text.encode(), usedforsecurity=False).hexdigest()
+        return hashlib.new(_HASHES[name], text.encode("latin-1"), usedforsecurity=False).hexdigest()
 
 
 def challenge(header: str) -> Challenge | None:
