@@ -162,7 +162,7 @@ WRONG = {
         wrong.when(wrong.method("GET"), wrong.answer(200, b"x", ETag='"x"')),
     ),
     "no If-Match": ("condition-ignored", wrong.without("If-Match")),
-    "no If-None-Match": ("no-304", wrong.without("If-None-Match")),
+    "no If-None-Match": ("no-304 condition-ignored", wrong.without("If-None-Match")),
     "a cache": ("no-304 cached", wrong.cached("GET")),
     "a cache of reports": ("cached", wrong.when(wrong.method("REPORT"), NOTHING)),
     "another name": ("host-lost", wrong.asked(lambda _: {"HTTP_HOST": "inner:80"})),

@@ -2,7 +2,7 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,12 +48,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     with failures():
-        found = []
-        for finding in _elsewhere(args) if args.url else _here(args):
-            found.append(finding)
-            if not args.json:
-                _show(finding)
-    if args.json:
+        return report(_elsewhere(args) if args.url else _here(args), args.json)
+
+
+def report(findings: Iterable[Finding], as_json: bool = False) -> Exit:
+    """Say what is found, as it is found."""
+    found = []
+    for finding in findings:
+        found.append(finding)
+        if not as_json:
+            _show(finding)
+    if as_json:
         console.show_json({"findings": [finding.facts() for finding in found]})
     else:
         console.note(_summary(found))

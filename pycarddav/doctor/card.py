@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from ..client import Answer, ClientError
+from ..client.multistatus import Response
 from ..client.multistatus import read as multistatus
 from ..dav.names import DAV
 from ..dav.xml import E, document
@@ -84,28 +85,44 @@ def sync(visit: Visit) -> Iterator[Finding]:
     """RFC 6578: the new card is all that is new, under the name that it was given."""
     if not visit.token:
         return
-    wanted = E(DAV.prop, E(DAV.getetag))
-    parts = E(DAV.sync_token, visit.token), E(DAV.sync_level, "1"), wanted
-    answer = visit.ask("REPORT", visit.book, document(DAV.sync_collection, *parts), XML)
+    answer = _news(visit)
     if visit.is_stopped(answer):
+        visit.token = ""
         yield Ailment.method_refused.found(method="REPORT", status=answer.status)
         return
     visit.check("REPORT", answer, 207)
-    found = [item.href for item in multistatus(answer.body, answer.url).responses]
+    found = [item.href for item in _since(visit, answer)]
     if spelled(visit.card) in map(spelled, found):
         yield ok("a sync finds it")
     elif ours := [href for href in found if visit.number in href]:
         raise Ailment.changed_path.stop(sent=spelled(visit.card), came=ours[0])
     else:
+        visit.token = ""
         yield Ailment.cached.found(method="REPORT")
 
 
+def _news(visit: Visit) -> Answer:
+    """A sync-collection (RFC 6578 §3.2) since the one before."""
+    parts = E(DAV.sync_token, visit.token), E(DAV.sync_level, "1"), E(DAV.prop, E(DAV.getetag))
+    return visit.ask("REPORT", visit.book, document(DAV.sync_collection, *parts), XML)
+
+
+def _since(visit: Visit, answer: Answer) -> tuple[Response, ...]:
+    """What is new; from here on, that is known."""
+    found = multistatus(answer.body, answer.url)
+    visit.token = found.sync_token or visit.token
+    return found.responses
+
+
 def edit(visit: Visit) -> Iterator[Finding]:
-    answer = _put(visit, visit.card, content(visit, "NOTE:late"), {"If-Match": '"out of date"'})
-    if answer.status == 412:
-        yield ok("a change that is out of date is refused")
+    for condition in ({"If-None-Match": "*"}, {"If-Match": '"out of date"'}):
+        answer = _put(visit, visit.card, content(visit, "NOTE:late"), condition)
+        if answer.status != 412:
+            visit.etag = ""  # of what is there now
+            yield Ailment.condition_ignored.found(status=answer.status)
+            break
     else:
-        yield Ailment.condition_ignored.found(status=answer.status)
+        yield ok("a change that is out of date is refused")
     strong = visit.etag if visit.etag.startswith('"') else "*"
     answer = _put(visit, visit.card, content(visit, "NOTE:new"), {"If-Match": strong})
     _check_put(visit, answer, 200, 201, 204)
@@ -153,10 +170,21 @@ def delete(visit: Visit) -> Iterator[Finding]:
     visit.check("DELETE", answer, 200, 204)
     again = visit.ask("GET", visit.card).status
     visit.left.clear()
-    if again in GONE:
-        yield ok("it can be deleted")
-    else:
+    if again not in GONE:
         yield Ailment.cached.found(method="GET")
+    elif visit.token and not _is_told(visit):
+        yield Ailment.cached.found(method="REPORT")
+    else:
+        yield ok("it can be deleted, and a sync says so")
+
+
+def _is_told(visit: Visit) -> bool:
+    """Whether the news are that the card is gone (RFC 6578 §3.5.2)."""
+    answer = _news(visit)
+    return answer.status == 207 and any(
+        spelled(item.href) == spelled(visit.card) and item.status in GONE
+        for item in _since(visit, answer)
+    )
 
 
 def tidy(visit: Visit) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 XML = {"Content-Type": "application/xml; charset=utf-8"}
 GATEWAY = (502, 503, 504)  # what a proxy says when there is nobody behind it
+LARGEST = 2**24  # octets of an answer
 UNKNOWN = (405, 501)  # what one says that does not know a method
 NO_METHOD = (400, 403, *UNKNOWN)  # or does not like it
 
@@ -69,7 +70,7 @@ class Visit:
         self, method: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Answer:
         """The answer to the user, whatever it is; ClientError."""
-        return self.phone.request(method, url, body, headers, follow=False)
+        return self.phone.request(method, url, body, headers, follow=False, largest=LARGEST)
 
     def propfind(self, url: str, *names: str, depth: str = "0") -> Answer:
         return self.ask("PROPFIND", url, asking(*names), XML | {"Depth": depth})

@@ -57,7 +57,9 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     ),
     "no Authorization": ({HOST: HOST + 'proxy_set_header Authorization "";'}, "stripped"),
     "no If-Match": ({HOST: HOST + 'proxy_set_header If-Match "";'}, "condition-ignored"),
-    "no If-None-Match": ({HOST: HOST + 'proxy_set_header If-None-Match "";'}, "no-304"),
+    "no If-None-Match": (
+        {HOST: HOST + 'proxy_set_header If-None-Match "";'}, "no-304 condition-ignored",
+    ),
     "no Host": ({HOST: ""}, "host-lost"),
     "a login of its own": (
         {LOCATION: LOCATION + "auth_basic x; auth_basic_user_file /dev/null;"}, "login-refused",
