@@ -156,6 +156,14 @@ def test_what_is_no_url_is_wrong_usage(cli, url):
     assert (code, err.splitlines()[0]) == (2, f"pycarddav: error: {url} is no URL")
 
 
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://127.0.0.1:1/ü", "http://a..b/"])
+def test_where_nobody_answers_is_one_line(cli, url):
+    code, out, err = cli("health", url)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("pycarddav: error: no answer: ")
+
+
 # systemd
 
 

@@ -2,8 +2,9 @@
 
 import ipaddress
 import socket
+import ssl
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
 from ..config.schema import Server
@@ -12,9 +13,6 @@ from ..serve.sockets import UNIX, is_unix
 from . import console
 from .console import Exit, Failure
 from .options import add_options, loaded
-
-if TYPE_CHECKING:
-    from http.client import HTTPConnection
 
 SECONDS = 20.0  # for the answer
 
@@ -28,15 +26,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    from http.client import HTTPException  # 25 ms that no other command is to pay
-
     server = loaded(args).config.server
     connection, path = _asked(args.url) if args.url else (_own(server), server.base_path)
     try:
         connection.request("GET", f"{path.rstrip('/')}{HEALTH}")
         response = connection.getresponse()
         status, said = response.status, response.read(100).decode(errors="replace").strip()
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, UnicodeError) as error:
         raise Failure(f"no answer: {error}") from error
     finally:
         connection.close()
@@ -49,10 +45,8 @@ def run(args: Namespace) -> int:
     return Exit.OK if status == 200 else Exit.PROBLEM
 
 
-def _asked(url: str) -> tuple["HTTPConnection", str]:
+def _asked(url: str) -> tuple[HTTPConnection, str]:
     """A connection, and the path of the server.  Failure."""
-    from http.client import HTTPConnection, HTTPSConnection  # as above
-
     kinds = {"http": HTTPConnection, "https": HTTPSConnection}
     try:
         parts = urlsplit(url)
@@ -64,11 +58,8 @@ def _asked(url: str) -> tuple["HTTPConnection", str]:
     return kind(host, port, timeout=SECONDS), parts.path
 
 
-def _own(server: Server) -> "HTTPConnection":
+def _own(server: Server) -> HTTPConnection:
     """A connection to the server that is configured, from the same machine."""
-    import ssl  # as above
-    from http.client import HTTPConnection, HTTPSConnection
-
     first = server.host[0]
     if is_unix(first):
         return _unix(first.removeprefix(UNIX))
@@ -80,9 +71,7 @@ def _own(server: Server) -> "HTTPConnection":
     return HTTPSConnection(host, server.port, timeout=SECONDS, context=anyone)
 
 
-def _unix(path: str) -> "HTTPConnection":
-    from http.client import HTTPConnection  # as above
-
+def _unix(path: str) -> HTTPConnection:
     connection = HTTPConnection("localhost", timeout=SECONDS)
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.settimeout(SECONDS)
