@@ -5,6 +5,7 @@ whoever widens it to run these tests first.
 """
 
 import configparser
+import itertools
 import resource
 import signal
 import socket
@@ -13,14 +14,18 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from waitress.adjustments import Adjustments
 from wire import HOST, Client, echo, running, serving, wait_for
 
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
+from pycarddav.serve.connection import Parser
 from pycarddav.serve.sockets import CannotListen, inherited, listen, listen_all, port_of
 from pycarddav.serve.waitress import BODIES, Server
 from pycarddav.serve.wsgi import SECURITY, Application
@@ -207,6 +212,25 @@ def test_what_could_be_read_in_two_ways_is_refused(address, head, status):
 def test_chunks_that_are_none_are_refused(address, body):
     head = f"PUT / HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n"
     assert refused(address, head + body) == 400
+
+
+@given(
+    pieces=st.lists(st.binary(min_size=1, max_size=2000), max_size=20),
+    cuts=st.lists(st.integers(1, 3000), max_size=30),
+)
+def test_a_body_in_chunks_is_the_same_however_it_is_cut(pieces, cuts):
+    parser = Parser(Adjustments(inbuf_overflow=5000))
+    data = f"PUT / HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n".encode()
+    data += b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+    for size in itertools.chain(cuts, itertools.repeat(len(data))):
+        data = data[:size][parser.received(data[:size]) :] + data[size:]
+        if parser.completed:
+            break
+    body = b"".join(pieces)
+    assert (parser.error, data) == (None, b"")
+    assert parser.headers["CONTENT_LENGTH"] == str(len(body))
+    with closing(parser.get_body_stream()) as stream:
+        assert stream.read() == body
 
 
 @pytest.mark.parametrize(("size", "status"), [(1, 400), (4, 400), (8, 200)])
