@@ -50,9 +50,17 @@ class Client:
         self._changes = 0
 
     def ask(self, method: str, path: str = "", body: str | bytes = "", **headers: str) -> bytes:
+        """The body of the answer; Wrong."""
+        try:
+            return self._ask(method, path, body, headers)
+        except ConnectionError:  # the server has closed it, while others were asked
+            self._connection.close()
+            return self._ask(method, path, body, headers)
+
+    def _ask(self, method: str, path: str, body: str | bytes, headers: Mapping[str, str]) -> bytes:
         said = {"Authorization": LOGIN, "Content-Type": "application/xml; charset=utf-8"}
         data = body.encode() if isinstance(body, str) else body
-        self._connection.request(method, self.book + path, data, said | headers)
+        self._connection.request(method, self.book + path, data, {**said, **headers})
         answer = self._connection.getresponse()
         content = answer.read()
         if answer.status >= 300:
