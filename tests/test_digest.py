@@ -18,6 +18,7 @@ from pycarddav.auth.digest import LIFETIME, REMEMBERED, WINDOW, Digest, Nonces, 
 from pycarddav.auth.gate import Gate
 from pycarddav.auth.htdigest import digest, parse
 from pycarddav.auth.throttle import Throttle
+from pycarddav.client.http import Access, Http
 from pycarddav.config import load
 from pycarddav.dav.errors import TooManyRequests
 from pycarddav.model import Principal
@@ -185,6 +186,8 @@ def test_names_outside_ascii_come_in_two_spellings(gate, said):
         {"nc": "00000002"},
         {"cnonce": None},
         {"cnonce": "abcd"},
+        {"cnonce": "ä"},
+        {"uri": "/ä"},
         {"userhash": "true"},
         {"nonce": None},
     ],
@@ -369,3 +372,15 @@ def test_curl(config):
             found[how, credentials] = [int(status) for status in statuses]
             assert (b"Authorization: Basic" in said) == (how == "--basic")
     assert found == CURL
+
+
+@pytest.mark.parametrize(("user", "password"), [("alice", "secret"), ("jürgen", "sécret")])
+def test_a_client_asks_again_and_again_with_one_nonce(config, user, password):
+    """Ours, which was written for the servers of others."""
+    with site.listening(config) as bound, site.serving(config, bound) as server, running(server):
+        url = f"http://127.0.0.1:{server.address[1]}/{quote(user)}/contacts/"
+        with Http(url, Access(user, password)) as http:
+            found = [http.request("PROPFIND", "").status for _ in range(5)]
+        with Http(url, Access(user, "wrong")) as http:
+            assert http.request("PROPFIND", "").status == 401
+    assert found == [207] * 5

@@ -83,6 +83,8 @@ class Proof:
             raise ValueError("no count")
         names = ("nonce", "uri", "response")
         nonce, uri, response = (said.get(name, "") for name in names)
+        if not f"{nonce}{uri}{cnonce}".isascii():
+            raise ValueError("a URL, or what a program has made up, is ASCII")
         return cls(user(said), algorithm, nonce, count, cnonce, uri, response.lower())
 
     def expected(self, hashed: str, method: str) -> str:

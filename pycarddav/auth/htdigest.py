@@ -4,10 +4,10 @@ The hash (RFC 7616 §3.4.2) is of user, realm and password, and is as good as th
 whoever reads it.  It is SHA-256 or, half as long, MD5; a user may have one line with each.
 """
 
+import hashlib
 import logging
 import re
 from collections.abc import Mapping
-from hashlib import md5, sha256
 from io import BytesIO
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from .names import check_name, normal
 log = logging.getLogger(__name__)
 
 # By the names of RFC 7616 §6.1, the better one first, and how long they are in the file.
-ALGORITHMS = {"SHA-256": sha256, "MD5": md5}
+ALGORITHMS = {"SHA-256": "sha256", "MD5": "md5"}
 LENGTHS = {64: "SHA-256", 32: "MD5"}
 
 _HASH = re.compile("[0-9a-f]+")
@@ -27,7 +27,8 @@ Users = Mapping[str, Mapping[str, str]]  # algorithm -> hash, by user
 
 def digest(algorithm: str, *parts: str) -> str:
     """What the RFC calls H(unq(X) ":" …), in hexadecimal."""
-    return ALGORITHMS[algorithm](":".join(parts).encode()).hexdigest()
+    data = ":".join(parts).encode()
+    return hashlib.new(ALGORITHMS[algorithm], data, usedforsecurity=False).hexdigest()
 
 
 def parse(data: bytes, realm: str) -> Users:
