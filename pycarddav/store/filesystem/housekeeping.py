@@ -32,10 +32,9 @@ def keep_up(book: Book) -> None:
     """Copy to the history what is new in the book, before somebody writes into its files."""
     if not book.mirror.new:
         return
-    with book.locked():
-        names = list(book.mirror.new)[:_AT_ONCE]
-        book.mirror.new.difference_update(names)
-    members = book.mirror.snapshot.members
+    names = list(book.mirror.new)[:_AT_ONCE]
+    book.mirror.new.difference_update(names)
+    members = book.mirror.snapshot.members  # looked at last: who adds to the former has set it
     with files.trouble(book.path):
         for name in names:
             if member := members.get(name):
