@@ -11,6 +11,7 @@ import zipfile
 import pytest
 from conftest import vcard
 from contacts import cards, put
+from test_cards import NAMES, load
 
 ADA, BOB = vcard("ada", "Ada"), vcard("bob", "Bob")
 OLD = (
@@ -33,6 +34,22 @@ def test_every_card_of_a_file_is_added_and_the_second_time_none(bring, here, hom
     assert [before["ada.vcf"], before["bob.vcf"]] == [ADA, BOB]
     assert bring("all.vcf")[:2] == (0, {"unchanged": 3})
     assert cards(home) == before
+
+
+def test_of_every_card_of_the_corpus_something_is_made_or_said(bring, cli, here):
+    (here / "all").mkdir()
+    for name in NAMES:
+        (here / "all" / f"{name}.vcf").write_bytes(load(name)[0])
+    code, numbers, rows = bring("all", "--on-duplicate", "keep")
+    refused = {row["where"].partition(":")[0] for row in rows if row["what"] == "refused"}
+    hopeless = ["calendar", "components-100000", "empty", "lines-100000", "not-a-card"]
+    assert (code, refused) == (5, {f"all/{name}.vcf" for name in [*hopeless, "version-5.0"]})
+    same = numbers["added"] + numbers["unchanged"]
+    again = bring("all", "--on-duplicate", "keep")[1]
+    assert again == {"unchanged": same, "refused": numbers["refused"]}
+    assert cli("verify")[0] == 0
+    assert cli("merge", "anna/contacts", "--apply")[0] == 0
+    assert cli("verify")[0] == 0
 
 
 def test_a_repaired_card_says_how(bring, here, home):

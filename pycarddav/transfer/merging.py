@@ -61,8 +61,13 @@ class _Merge:
 
     def __init__(self, mine: VCard, theirs: VCard) -> None:
         self._mine, self._theirs = mine, theirs
-        self._items = list(mine.properties)
+        self._items: list[Property] = []
+        self._known: dict[object, list[int]] = {}  # what values say -> where that stands
         self._groups: dict[str, str] = {}  # theirs -> what it is called here
+        taken = {(item.group or "").lower() for item in mine.properties}
+        self._free = (name for n in count(1) if (name := f"item{n}") not in taken)
+        for item in mine.properties:
+            self._append(item)
         for item in theirs.properties:
             if item.name not in _ITSELF | _BESIDE:
                 self._take(item)
@@ -101,7 +106,7 @@ class _Merge:
         several = item.name == "FN" and self._mine.version == "4.0"
         name = item.name if several else ASIDE + item.name
         if not any((old.name, old.value) == (name, item.value) for old in self._items):
-            self._append(content.write_line(None, name, item.params, item.value))
+            self._append(self._read(content.write_line(None, name, item.params, item.value)))
 
     def _joined(self, at: int, item: Property) -> None:
         """Many clients show one note only, and take the others away when they save."""
@@ -120,28 +125,24 @@ class _Merge:
 
     def _several(self, item: Property) -> None:
         label = _label(self._theirs, item)
-        for at, mine in enumerate(self._items):
-            same = mine.name == item.name and _said(mine) == _said(item)
-            if same and label in ("", _label(self._mine, mine)):
+        for at in self._known.get((item.name, _said(item)), ()):
+            if label in ("", _label(self._mine, self._items[at])):
                 self._add_types(at, item)
                 return
         if not item.value.strip("; "):
             return
         self._append(self._renamed(item))
-        for beside in self._theirs.properties:
-            if beside.name in _BESIDE and item.group and _same_group(beside, item):
+        for name in _BESIDE if item.group else ():
+            for beside in self._theirs.get(name, item.group):
                 self._append(self._renamed(beside))
 
-    def _renamed(self, item: Property) -> bytes:
-        """Its line, in a group that is free here."""
+    def _renamed(self, item: Property) -> Property:
+        """The same in a group that is free here."""
         if not item.group:
-            return item.line
-        taken = {(old.group or "").lower() for old in self._items} | {*self._groups.values()}
+            return self._read(item.line)
         key = item.group.lower()
-        if key not in self._groups:
-            free = (f"item{n}" for n in count(1))
-            self._groups[key] = next(name for name in free if name not in taken)
-        return content.write_line(self._groups[key], item.name, item.params, item.value)
+        group = self._groups[key] = self._groups.get(key) or next(self._free)
+        return self._read(content.write_line(group, item.name, item.params, item.value))
 
     def _add_types(self, at: int, item: Property) -> None:
         """That a number is a mobile one, which only the other card knows."""
@@ -160,8 +161,9 @@ class _Merge:
         params = tuple(pair for pair in old.params if pair[0] not in ("ENCODING", "CHARSET"))
         self._items[at] = self._read(content.write_line(old.group, old.name, params, value))
 
-    def _append(self, line: bytes) -> None:
-        self._items.append(self._read(line))
+    def _append(self, item: Property) -> None:
+        self._known.setdefault((item.name, _said(item)), []).append(len(self._items))
+        self._items.append(item)
 
     def _read(self, line: bytes) -> Property:
         """A line as one of this card's, which ends as they do."""
@@ -230,7 +232,3 @@ def _same_day(one: Property, other: Property) -> bool:
 def _label(vcard: VCard, item: Property) -> str:
     found = vcard.get("X-ABLABEL", item.group) if item.group else []
     return found[0].text if found else ""
-
-
-def _same_group(one: Property, other: Property) -> bool:
-    return (one.group or "").lower() == (other.group or "").lower()

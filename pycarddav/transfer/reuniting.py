@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..dav.errors import Error, NoConversion
+from ..dav.errors import Error
 from ..dav.headers import Condition
 from ..model import Card
 from ..store import bare_uid
 from ..store.filesystem.book import Wanted
-from ..vcard import content
+from ..vcard import content, validate
 from . import duplicates, merging
 from .duplicates import Person
 from .importing import Change
@@ -46,7 +46,8 @@ def plans(
         base = found.pop(merging.fullest([(card.modified, card.data) for card in found]))
         try:
             data = merging.merged(base.data, [card.data for card in found])
-        except (NoConversion, content.Unreadable) as error:
+            validate.validate(data)
+        except (Error, content.Unreadable) as error:
             complain(f"{base.name} stays as it is: {error}")
             continue
         if len(data) > largest:
