@@ -42,6 +42,7 @@ class Mirror:
         self.new: set[str] = set()
         self.index = os.path.join(state, "index")
         self._unsaved = 0  # members that the index does not know
+        self._no_journal = ""  # why, as it was said last
         self._watch = watches.of(folder.path)
         self.recalled = self._seen = False  # before that, the snapshot means nothing
 
@@ -199,7 +200,11 @@ class Mirror:
             etags = {name: first.members[name].etag for name in first.names}
             self.journal.begin(etags, first.seq, first.state)
         except OSError as error:  # it is tried again; until then only this process knows
-            log.warning("%s: there is no journal: %s", self.folder.path, error)
+            if str(error.strerror) != self._no_journal:
+                log.warning("%s: there is no journal: %s", self.folder.path, error)
+            self._no_journal = str(error.strerror)
+        else:
+            self._no_journal = ""
 
     def _look(self, name: str) -> Member | None:
         path, known = self.folder.file(name), self.snapshot.members.get(name)
