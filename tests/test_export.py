@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -132,3 +134,13 @@ def test_what_cannot_be_exported_is_one_line_and_leaves_no_file(cli, two, words,
     assert err.startswith(f"pycarddav: error: {message}")
     assert os.listdir(two) == ["out"]
     assert (two / "out").read_text() == "before"
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_there(two, home):
+    put(home, "c.vcf", vcard("c", "C", "NOTE:" + "x" * 100_000), "c")
+    command = f"ulimit -f 50; {sys.executable} -m pycarddav export anna -o out.vcf"
+    run = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (run.returncode, "File too large" in run.stderr) == (1, True)
+    assert os.listdir(two) == []

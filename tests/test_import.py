@@ -118,6 +118,14 @@ def test_of_two_cards_with_one_uid_none_is_lost_unsaid(bring, here, home):
     assert len(cards(home)) == 2
 
 
+def test_of_two_new_versions_of_a_card_only_one_is_skipped_for_the_old(bring, here, home):
+    put(home, "1.vcf", ADA, "ada")
+    (here / "all.vcf").write_bytes(NEWER + vcard("ada", "Ada King"))
+    code, numbers, rows = bring("all.vcf")
+    assert (code, numbers) == (5, {"skipped": 1, "refused": 1})
+    assert rows[1]["note"].startswith("all.vcf:1 has the same UID")
+
+
 def test_folders_and_archives_keep_the_names_of_files(bring, here, home):
     inner = here / "all" / "more"
     inner.mkdir(parents=True)

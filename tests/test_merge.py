@@ -6,12 +6,12 @@ import time
 
 import pytest
 from command import on_a_terminal
-from conftest import vcard
-from contacts import cards, put
+from conftest import ALICE, vcard
+from contacts import cards, opened, put
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycarddav.transfer import duplicates, merging
+from pycarddav.transfer import duplicates, merging, reuniting
 from pycarddav.transfer.duplicates import Person
 from pycarddav.vcard import content, validate
 
@@ -237,6 +237,19 @@ def test_merged_cards_are_one_and_it_can_be_taken_back(cli, book):
     assert b"MEMBER:urn:uuid:ada\r\nMEMBER:urn:uuid:bob\r\n" in after["g.vcf"]
     assert cli("merge", "anna/contacts", "--apply")[2] == "anna/contacts has no duplicates\n"
     assert cli(*shlex.split(undo.removeprefix("undo: pycarddav ")))[0] == 0
+    assert cards(book) == before
+
+
+def test_nothing_goes_whose_other_card_has_changed_meanwhile(book):
+    store = opened(book)
+    about = store.book("anna", "contacts")
+    known = {card.name: card for card in store.cards(about)}
+    plans = list(reuniting.plans(known, 10_000, pytest.fail))
+    put(book, "1.vcf", vcard("ada", "Ada King", PHONE), "ada")
+    before = cards(book)
+    left = reuniting.carry_out(plans, known, lambda many: store.change(about, many, ALICE, "x 1"))
+    store.close()
+    assert list(left) == ["1.vcf"]
     assert cards(book) == before
 
 
