@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 import zipfile
 
 import pytest
@@ -286,8 +287,11 @@ def test_what_ctrl_c_interrupts_is_whole_reported_and_can_be_taken_back(cli, her
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         running.stdin.write(b"".join(vcard(f"u{n}", "Name") for n in range(1_200)))
         running.stdin.flush()
+        until = time.monotonic() + 60
         while not [*book.glob("*.vcf")]:
             assert running.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.01)
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(vcard("last", "Last") * 100, timeout=60)
     added, undo, interrupted = err.decode().splitlines()
