@@ -464,7 +464,9 @@ def test_wherever_a_read_fails_nothing_seems_to_be_gone(monkeypatch, two, read, 
     storage, token = two
     disk = Disk(monkeypatch, READING, errno.EIO)
     for number in itertools.count():
-        client = Client(App(FilesystemStore(storage), anyone))
+        client = Client(
+            App(FilesystemStore(storage, "stat"), anyone)
+        )  # as where inotify is used up
         if not restarted:
             client("PROPFIND", BOOK)
         with disk.failing(number):

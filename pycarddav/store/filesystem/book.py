@@ -84,8 +84,10 @@ class Book:
             if (found := self.trusted().members.get(name)) is None:
                 return None
             if (data := self._read(name)) is not None and etag(data) == found.etag:
-                if name in self.mirror.missed:
-                    self._tell(name)
+                if name in self.mirror.missed or name in self.mirror.broken:
+                    self._tell(name)  # it can be read again; of its file more may be known now
+                    again = self.mirror.snapshot.members.get(name)
+                    found = again if again and again.etag == found.etag else found
                 return found, data
             if name in self.mirror.broken and (data := self.history.get(found.etag)) is not None:
                 return found, data
