@@ -302,6 +302,31 @@ def test_what_is_new_is_kept_before_somebody_writes_into_its_file(synced):
     assert synced.contents() == before
 
 
+def test_a_copy_that_a_power_cut_has_emptied_is_made_again(tidied):
+    before = tidied.contents()
+    for path in (tidied.state / "history").iterdir():
+        path.write_bytes(b"")
+    tidied.store.tidy()
+    for name in before:
+        (tidied.folder / name).write_bytes(b"")
+    assert tidied.contents() == before
+
+
+def test_what_an_older_journal_knew_is_kept_from_when_it_was_replaced(tidied, tmp_path):
+    kept = book(tidied).history
+    copied = os.stat(kept.path(etag(card("ada.vcf")))).st_ctime
+    while (now := time_of_files(tmp_path)) == copied:
+        pass
+    tidied.put("ada.vcf", "two")
+    kept.prune(wanted=set(), dated=set(), since=now)
+    assert kept.get(etag(card("ada.vcf"))) == card("ada.vcf")
+
+
+def time_of_files(folder):
+    (folder / "now").write_bytes(b"x")
+    return (folder / "now").stat().st_ctime
+
+
 def test_a_deleted_book_is_dropped_when_its_time_has_come(synced):
     server = Server(synced.storage, keep=Retention(days=1))
     server.store.delete_book(server.book, ME)

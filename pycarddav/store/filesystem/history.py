@@ -34,6 +34,7 @@ class History:
         kept = self.path(etag)
         if os.path.lexists(kept):
             if self.get(etag) is not None:
+                _date(kept)
                 return
             os.unlink(kept)  # it shared its disk blocks with a file that was written into
         try:
@@ -55,9 +56,10 @@ class History:
     def copy(self, path: str, etag: str) -> None:
         """Keep a copy of what is in this file, if it still is that version and none is kept.
 
-        A link to the file itself is none: it would change with it.
+        A link to the file itself is none: it would change with it.  Nor is an empty file, which a
+        power cut has made of a copy.
         """
-        if os.path.lexists(self.path(etag)) and not files.are_one(path, self.path(etag)):
+        if self.size(etag) and not files.are_one(path, self.path(etag)):
             return
         with suppress(FileNotFoundError, ValueError):
             data, status = files.read(path, member.LARGEST)
@@ -106,6 +108,13 @@ class History:
             return {file for file in os.listdir(self.folder) if file.endswith(_ENDING)}
         except FileNotFoundError:
             return set()
+
+
+def _date(path: str) -> None:
+    """Let its ctime say when it was replaced, as that of a link does: what is kept goes by it."""
+    with suppress(OSError):  # it is another user's: no reason to refuse a change
+        status = os.lstat(path)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _etag(file: str) -> str:
