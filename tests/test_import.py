@@ -127,6 +127,14 @@ def test_of_two_new_versions_of_a_card_only_one_is_skipped_for_the_old(bring, he
     assert rows[1]["note"].startswith("all.vcf:1 has the same UID")
 
 
+def test_what_this_import_has_replaced_is_not_said_to_be_there(bring, here, home):
+    put(home, "1.vcf", ADA, "ada")
+    (here / "all.vcf").write_bytes(NEWER + ADA)
+    code, numbers, rows = bring("all.vcf", "--on-duplicate", "replace")
+    assert (code, numbers, rows[0]["where"]) == (5, {"updated": 1, "refused": 1}, "all.vcf:6")
+    assert cards(home) == {"1.vcf": NEWER}
+
+
 def test_folders_and_archives_keep_the_names_of_files(bring, here, home):
     inner = here / "all" / "more"
     inner.mkdir(parents=True)

@@ -83,7 +83,9 @@ class Import:
         """What is to become of a card, and what is to be done for that."""
         if found.problem:
             return Outcome(found, Fate.REFUSED, why=found.problem), None
-        if name := self._by_etag.get(etag(found.data)):
+        tag = etag(found.data)
+        name = self._by_etag.get(tag)
+        if name and self._etags[name] == tag:  # unless this import has replaced it
             self._came.setdefault(name, found.where)
             return Outcome(found, Fate.UNCHANGED, name), None
         try:
