@@ -162,6 +162,30 @@ def test_the_card_that_stays_says_what_the_other_said(other, changed, added):
     assert merging.merged(got, [data]) == got
 
 
+ALIKE = [
+    ("TEL:+1 212 555 1234", "TEL:+1 312 555 1234"),
+    ("TEL:212 555 1234", "TEL:+1 212 555 1234"),
+    ("TEL;VALUE=uri:tel:+1-212-555-1234;ext=5", "TEL;VALUE=uri:tel:+1-212-555-1234;ext=7"),
+    ("X-SOCIALPROFILE;TYPE=instagram:x-apple:ada", "X-SOCIALPROFILE;TYPE=telegram:x-apple:ada"),
+    ("IMPP;X-SERVICE-TYPE=Skype:x-apple:ada", "IMPP;X-SERVICE-TYPE=Signal:x-apple:ada"),
+    ("RELATED;TYPE=spouse;VALUE=text:William", "RELATED;TYPE=emergency;VALUE=text:William"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), ALIKE)
+def test_what_only_looks_alike_stays_beside_the_other(one, other):
+    first, second = (vcard("x", "Ada", line, version="4.0") for line in (one, other))
+    both = merging.merged(first, [second])
+    assert lines(both)[-2:] == [one, other]
+    assert merging.merged(both, [second]) == both
+
+
+def test_two_names_in_one_part_stay_two():
+    first = vcard("x", "Ada King", "N:King;Ada;Augusta,Byron;;")
+    got = merging.merged(first, [vcard("y", "Ada King", r"N:King;A.;;Dr.\, M.A.;")])
+    assert lines(got)[-1] == r"N:King;Ada;Augusta,Byron;Dr.\, M.A.;"
+
+
 def test_another_version_is_merged_as_this_one():
     new = vcard("x", "Ada", "TEL;VALUE=uri:tel:+1-555-0100", "KIND:individual", version="4.0")
     assert b"TEL:+1-555-0100\r\n" in merging.merged(vcard("ada", "Ada"), [new])

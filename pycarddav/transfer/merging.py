@@ -14,6 +14,9 @@ from .duplicates import number
 _ITSELF = {"VERSION", "UID", "REV", "PRODID", "KIND"}  # said of the card, not of the person
 _BESIDE = {"X-ABLABEL", "X-ABADR"}  # said of the other property of its group
 _TYPED = {"TEL", "EMAIL", "ADR", "URL", "IMPP"}
+_SERVICES = ("X-SERVICE-TYPE", "SERVICE-TYPE")
+_RELATIVE = {"X-SOCIALPROFILE", "SOCIALPROFILE", "RELATED"}  # their TYPE says of what, or whose
+_WHOLE = 9  # digits, without zeros before them, of a number with its area: 20 555 1234
 _MEMBERS = {"MEMBER", "X-ADDRESSBOOKSERVER-MEMBER"}
 
 
@@ -126,7 +129,8 @@ class _Merge:
     def _several(self, item: Property) -> None:
         label = _label(self._theirs, item)
         for at in self._known.get((item.name, _said(item)), ()):
-            if label in ("", _label(self._mine, self._items[at])):
+            mine = self._items[at]
+            if _says(mine, item) and label in ("", _label(self._mine, mine)):
                 self._add_types(at, item)
                 return
         if not item.value.strip("; "):
@@ -175,6 +179,33 @@ class _Merge:
         return item
 
 
+def _says(mine: Property, theirs: Property) -> bool:
+    """Whether *mine* says all that a value does of which the same is _said()."""
+    if mine.name == "TEL" and mine.text.strip() != theirs.text.strip():
+        return _has_number(mine.text, theirs.text)
+    return _whose(theirs) <= _whose(mine)
+
+
+def _has_number(mine: str, theirs: str) -> bool:
+    """Whether two numbers are one, and the other lacks at most the country: 020 of +44 20."""
+    (whole, extension), (short, other) = _dialled(mine), _dialled(theirs)
+    contained = len(short) >= _WHOLE and whole.endswith(short)
+    return extension == other and (whole == short or contained)
+
+
+def _dialled(text: str) -> tuple[str, tuple[str, str]]:
+    """The digits of a number; and what is said beside them, as an extension is."""
+    head, _, rest = text.strip().lower().removeprefix("tel:").partition(";")
+    digits = "".join(filter(str.isdecimal, head)).lstrip("0")
+    return digits, ("".join(filter(str.isalpha, head)), rest)
+
+
+def _whose(item: Property) -> set[str]:
+    """Of which service an account is, of which kind somebody related."""
+    names = (*_SERVICES, "TYPE") if item.name in _RELATIVE else _SERVICES
+    return {kind.lower() for name in names for kind in item.param(name)} - {"pref"}
+
+
 def _said(item: Property) -> object:
     """What is equal for values that say the same."""
     match item.name:
@@ -197,8 +228,9 @@ def _both(mine: Property, theirs: Property) -> str | None:
     if mine.name == "FN":
         words = _filled(mine.text.split(), theirs.text.split())
         return None if words is None else values.escape(" ".join(words))
-    parts = _filled(values.components(mine.escaped), values.components(theirs.escaped))
-    return None if parts is None else ";".join(map(values.escape, parts))
+    # As they are escaped: a comma is between two names of one part (RFC 6350 §6.2.2), or in one.
+    parts = _filled(values.split(mine.escaped, ";"), values.split(theirs.escaped, ";"))
+    return None if parts is None else ";".join(parts)
 
 
 def _filled(mine: list[str], theirs: list[str]) -> list[str] | None:
