@@ -61,14 +61,17 @@ def _spreadsheet(cards: Cards, out: BinaryIO, complain: Complain) -> None:
 
 
 def _archive(cards: Cards, out: BinaryIO, complain: Complain) -> None:
-    """A folder for each book: its files, and the properties as they are in the storage."""
+    """A folder for each book: its files, and the properties as they are in the storage.
+
+    Its times begin in 1980 and end in 2107.
+    """
     books = set()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for card, data in _rendered(cards, bytes, complain):
             if card.book.name not in books:
                 books.add(card.book.name)
                 archive.writestr(f"{card.book.name}/{properties.FILE}", _properties(card.book))
-            when = time.localtime(max(card.modified, 315_619_200))[:6]  # ZIP begins in 1980
+            when = time.localtime(min(max(card.modified, 315_619_200), 4_354_732_800))[:6]
             info = zipfile.ZipInfo(f"{card.book.name}/{names.file_of(card.name)}", when)
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, data)
