@@ -261,6 +261,18 @@ def test_merged_cards_are_one_and_it_can_be_taken_back(cli, book):
     assert cards(book) == before
 
 
+def test_a_merge_is_not_taken_back_where_that_would_lose_what_the_other_said(cli, book):
+    put(book, "1.vcf", vcard("ada", "Ada Lovelace", PHONE, "NOTE:x", "ROLE:y"), "ada")
+    put(book, "2.vcf", vcard("ada2", "A. Lovelace", SAME_PHONE, "TITLE:Countess"), "ada2")
+    undo = shlex.split(cli("merge", "anna/contacts", "--apply")[2].splitlines()[1])[2:]
+    put(book, "new.vcf", vcard("ada2", "A."), "ada2")
+    before = cards(book)
+    code, _, err = cli(*undo)
+    assert (code, cards(book)) == (5, before)
+    assert "2.vcf stays: the UID is in use by /anna/contacts/new.vcf" in err
+    assert "1.vcf stays: it may have what 2.vcf had" in err
+
+
 def test_nothing_goes_whose_other_card_has_changed_meanwhile(book):
     store = opened(book)
     about = store.book("anna", "contacts")

@@ -62,10 +62,16 @@ def undo(
         raise NotFound(f"there is {what} to be taken back")
     deed = deeds[reason]
     wanted, left = _wanted(book, deed, now)
-    for start in range(0, len(wanted), _CARDS):
-        some = wanted[start : start + _CARDS]
-        errors = store.change(about, some, author, f"undo {reason}")
-        left |= {item.name: str(error) for item, error in zip(some, errors, strict=True) if error}
+    back: list[Wanted] = []
+    rest: list[Wanted] = []
+    for item in wanted:
+        (back if item.data is None or deed.after[item.name] is None else rest).append(item)
+    left |= _change(store, about, back, author, f"undo {reason}")
+    if missing := sorted(name for name in left if deed.after[name] is None):
+        # What they said may be nowhere but in the card that they were merged into.
+        left |= {item.name: f"it may have what {missing[0]} had" for item in rest}
+    else:
+        left |= _change(store, about, rest, author, f"undo {reason}")
     done = [item for item in wanted if item.name not in left]
     return Undone(
         reason,
@@ -73,6 +79,18 @@ def undo(
         tuple(item.name for item in done if item.data is None),
         left,
     )
+
+
+def _change(
+    store: FilesystemStore, about: AddressBook, many: list[Wanted], author: Author, reason: str
+) -> dict[str, str]:
+    """Do these, and say why some were left, by name."""
+    left: dict[str, str] = {}
+    for start in range(0, len(many), _CARDS):
+        some = many[start : start + _CARDS]
+        errors = store.change(about, some, author, reason)
+        left |= {item.name: str(error) for item, error in zip(some, errors, strict=True) if error}
+    return left
 
 
 def _deeds(past: Past, command: str) -> tuple[dict[str, _Deed], dict[str, str | None]]:
