@@ -396,6 +396,17 @@ def test_who_guesses_is_slowed_down_while_a_door_is_closed(gate, second, clock):
     assert found == [DoorClosed] * 6 + [TooManyRequests] * 4
 
 
+def test_guesses_that_a_closed_door_has_not_heard_are_not_free_when_it_opens(second, clock):
+    gate = Gate([second], (), Throttle(clock), clock=clock)
+    found = []
+    for second.closed in (True, False):
+        clock.now += 60
+        for number in range(10):
+            clock.now += 0.001
+            found.append(login(gate, f"alice:guess{number}"))
+    assert found == [DoorClosed] * 10 + [LoginFailed] * 6 + [TooManyRequests] * 4
+
+
 def test_only_the_scheme_that_failed_says_so(tmp_path):
     """Or a client would throw a good token away."""
     issuer = Issuer("https://sso", "us", "sub", "https://sso/jwks", "", "", "", None)

@@ -32,11 +32,15 @@ CLOSED_FOR = 5.0  # and that its door was closed
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a login: a principal, or why not; true *until* or a new generation."""
+    """What became of a login: a principal, or why not; true *until* or a new generation.
+
+    *counted* is a guess that will not count again.
+    """
 
     result: Principal | Callable[[], LoginFailed | DoorClosed]
     generation: Hashable
     until: float
+    counted: bool = False
 
 
 class Memory:
@@ -170,15 +174,19 @@ class Entrance:
         reason = wrong[-1].reason if wrong else "unknown"
         if not closed:
             self._right.forget(digest)
-        if not self._wrong.get(digest):
-            if wrong or not closed:
+        before = self._wrong.get(digest)
+        # What a closed door has not heard counts when it does, or guesses would be free then.
+        counts = bool(wrong) or not closed
+        if not (before and before.counted):
+            if counts:
                 self._throttle.failed(_whom(login, digest), login.request.remote)
             if not closed:  # or a directory's failure would have fail2ban ban its users
                 _failed(login.request, login.user, reason)
         # Made anew each time: an exception keeps alive whatever there was where it was raised.
         error = partial(DoorClosed, str(closed[0])) if closed else partial(LoginFailed, reason)
         until = self._clock() + (CLOSED_FOR if closed else WRONG_FOR)
-        self._wrong.put(digest, Outcome(error, generation, until))
+        counted = counts or bool(before and before.counted)
+        self._wrong.put(digest, Outcome(error, generation, until, counted))
         return error()
 
 
