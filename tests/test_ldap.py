@@ -317,6 +317,18 @@ def test_a_directory_that_does_not_answer_lets_nobody_in(monkeypatch, answers):
             assert len(came) == 2
 
 
+def test_a_password_that_nobody_can_have_closes_the_door_for_nobody(monkeypatch):
+    """ldap3 refuses it before the directory has seen it."""
+    pytest.importorskip("ldap3")
+    monkeypatch.setattr(ldap, "SECONDS", 1)
+    with nobody(False) as (port, _):
+        url = f"ldap://127.0.0.1:{port}"
+        door = Ldap(replace(NOWHERE, url=url, start_tls=False, user_dn="uid={user}"))
+        for password in ("\u00ad", "\ufffd", "\u05d0a"):
+            with pytest.raises(LoginFailed):
+                door.verify(Login("alice", password))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

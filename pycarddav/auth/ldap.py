@@ -184,9 +184,14 @@ def spelled(names: Sequence[str], user: str) -> str:
 
 def _bind(connection: "Connection", dn: str, password: str) -> None:
     """LoginFailed, DoorClosed."""
+    from ldap3.core.exceptions import LDAPSASLPrepError
+
     if connection.closed:  # ldap3 would open it again, without TLS
         raise DoorClosed(f"{connection.server.host} has closed the connection")
-    connection.rebind(dn, password, authentication="SIMPLE")
+    try:
+        connection.rebind(dn, password, authentication="SIMPLE")
+    except LDAPSASLPrepError:  # nobody's password (RFC 4013), and no outage of the directory
+        raise LoginFailed("bad-password") from None
     code = connection.result["result"]
     if code in REFUSED:
         raise LoginFailed("bad-password")
