@@ -4,6 +4,7 @@ import re
 import shutil
 import stat
 import subprocess
+import tracemalloc
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -257,6 +258,15 @@ def test_no_count_is_taken_twice_and_none_in_order_is_refused(counts):
         else:
             assert count in taken or count <= use.highest - WINDOW or count == 0
     assert len(taken) == len(set(taken))
+
+
+def test_a_count_takes_no_more_memory_than_another():
+    tracemalloc.start()
+    try:
+        assert Use("alice", 2**32 - 1, 1).with_count(1) is None
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_old_nonce_is_replaced_without_asking_for_the_password(gate, clock):

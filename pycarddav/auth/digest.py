@@ -108,8 +108,10 @@ class Use:
         if ahead > 0:
             seen = (self.seen << min(ahead, WINDOW)) | 1
             return replace(self, highest=count, seen=seen & (1 << WINDOW) - 1)
+        if -ahead >= WINDOW or count < 1:  # before the shift, which could take 512 MB
+            return None
         bit = 1 << -ahead
-        if -ahead >= WINDOW or self.seen & bit or count < 1:
+        if self.seen & bit:
             return None
         return replace(self, seen=self.seen | bit)
 
