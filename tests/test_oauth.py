@@ -273,8 +273,10 @@ def test_keys_are_asked_for_seldom_and_outlive_an_issuer_that_is_down():
     now += keys.FRESH_FOR
     answer = None
     assert known.find("okp", "EdDSA")
-    with pytest.raises(DoorClosed):
-        Keys(get, lambda: now).find("okp", "EdDSA")
+    nowhere = Keys(get, lambda: now)
+    for _ in range(2):  # and it is nobody's failure, however often it is tried
+        with pytest.raises(DoorClosed):
+            nowhere.find("okp", "EdDSA")
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"keys": 1}', b'{"keys": [1]}', b"[" * 9999])

@@ -57,6 +57,8 @@ class Keys:
         if not found:
             self._refresh(AGAIN)
             found = self._matching(kid, algorithm)
+        if not self._keys:
+            raise DoorClosed("the issuer's keys are not known")
         if len(found) != 1:  # without a name it has to be the only one
             raise LoginFailed("unknown-key")
         return found[0]
@@ -82,8 +84,6 @@ class Keys:
                 self._keys = found
             except (ClientError, ValueError) as error:
                 log.warning("the issuer's keys cannot be had: %s", error)
-        if not self._keys:
-            raise DoorClosed("the issuer's keys are not known")
 
 
 def verified(token: str, keys: Keys, issuer: str, audience: str) -> Mapping[str, Any]:
