@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from logins import challenge, proof
+from logins import basic, challenge, proof
 from wire import running
 
 from pycarddav.auth import LoginFailed, htdigest
@@ -19,6 +19,7 @@ from pycarddav.auth.digest import LIFETIME, REMEMBERED, WINDOW, Digest, Nonces, 
 from pycarddav.auth.gate import Gate
 from pycarddav.auth.htdigest import digest, parse
 from pycarddav.auth.throttle import Throttle
+from pycarddav.auth.tokens import Tokens, add_token
 from pycarddav.client.http import Access, Http
 from pycarddav.config import load
 from pycarddav.dav.errors import TooManyRequests
@@ -128,6 +129,17 @@ def refused(gate, written, **kwargs):
     """Whether the challenge after it says that the password was right."""
     request = Request("GET", "/a", {"authorization": written}, remote="192.0.2.1")
     return challenge(gate, replace(request, **kwargs)).get("stale") == "true"
+
+
+def test_an_app_password_is_forgotten_with_its_user_whatever_the_door(file, tmp_path):
+    door = Digest(file, "pycarddav")
+    password = add_token(tmp_path / "tokens", "alice", "Pixel")
+    gate = Gate([door, Tokens(tmp_path / "tokens", tmp_path / "uses", door.knows)])
+    assert ask(gate, basic(f"alice:{password}")).name == "alice"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if not line.startswith("alice:")))
+    with pytest.raises(LoginFailed):
+        ask(gate, basic(f"alice:{password}"))
 
 
 def test_who_knows_the_password_is_in(gate):

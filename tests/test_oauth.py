@@ -7,9 +7,11 @@ import sys
 import time
 import warnings
 from base64 import b64encode, urlsafe_b64encode
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
+from threading import Event
 from urllib.parse import urlencode
 
 import pytest
@@ -277,6 +279,30 @@ def test_keys_are_asked_for_seldom_and_outlive_an_issuer_that_is_down():
     for _ in range(2):  # and it is nobody's failure, however often it is tried
         with pytest.raises(DoorClosed):
             nowhere.find("okp", "EdDSA")
+
+
+def test_a_slow_issuer_holds_one_thread_only():
+    asking, answers, now = Event(), Event(), 1000.0
+
+    def get():
+        asking.set()
+        answers.wait(10)
+        return json.dumps(PUBLIC).encode()
+
+    answers.set()
+    known = Keys(get, lambda: now)
+    known.find("ec", "ES256")
+    asking.clear()
+    answers.clear()
+    now += keys.FRESH_FOR
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(known.find, "ec", "ES256")
+        assert asking.wait(10)
+        assert known.find("ec", "ES256")["kid"] == "ec"
+        with pytest.raises(DoorClosed):  # it may be among those that are on their way
+            known.find("nobody", "ES256")
+        assert not waiting.done()
+        answers.set()
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"keys": 1}', b'{"keys": [1]}', b"[" * 9999])

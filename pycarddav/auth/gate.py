@@ -77,13 +77,15 @@ class Entrance:
     def __init__(
         self,
         doors: Sequence[Door],
+        generation: Callable[[], Hashable],
         admins: Collection[str],
         throttle: Throttle,
         turnstile: Turnstile,
         clock: Callable[[], float],
     ) -> None:
+        """*generation* is that of all doors: who has gone from one is known at no other."""
         self.scheme: Scheme = doors[0].scheme
-        self._doors = tuple(doors)
+        self._doors, self._generation = tuple(doors), generation
         self._admins = frozenset(admins)
         self._throttle, self._turnstile, self._clock = throttle, turnstile, clock
         self._key = secrets.token_bytes(32)
@@ -94,9 +96,6 @@ class Entrance:
         """LoginFailed, DoorClosed, TooManyRequests, Busy."""
         digest = blake2b(offered.encode(errors="replace"), key=self._key).digest()
         return self._remembered(digest) or self._login(request, offered, digest)
-
-    def _generation(self) -> Hashable:
-        return tuple(door.generation() for door in self._doors)
 
     def _remembered(self, digest: bytes) -> Principal | None:
         """The principal, if this login was right; if it was wrong, the error."""
@@ -220,10 +219,15 @@ class Gate:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         throttle, turnstile = throttle or Throttle(), turnstile or Turnstile()
+
+        def generation() -> Hashable:
+            return tuple(door.generation() for door in doors)
+
         schemes = dict.fromkeys(door.scheme for door in doors)
         self._entrances = [
             Entrance(
                 [door for door in doors if door.scheme == scheme],
+                generation,
                 admins,
                 throttle,
                 turnstile,

@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 FRESH_FOR = 600.0  # seconds until the keys are asked for again
 AGAIN = 60.0  # seconds until that is done because a token names a key that is not there
+PATIENCE = 1.0  # seconds to wait for the first keys, while somebody else is asking for them
 LEEWAY = 30.0  # seconds that clocks may differ by
 
 # What a key of each kind may sign with.  Neither "none", nor a secret shared with the issuer: who
@@ -54,10 +55,9 @@ class Keys:
         """The key that a token was signed with; LoginFailed, DoorClosed."""
         self._refresh(FRESH_FOR)
         found = self._matching(kid, algorithm)
-        if not found:
-            self._refresh(AGAIN)
-            found = self._matching(kid, algorithm)
-        if not self._keys:
+        current = bool(found) or self._refresh(AGAIN)
+        found = found or self._matching(kid, algorithm)
+        if not (self._keys and current):
             raise DoorClosed("the issuer's keys are not known")
         if len(found) != 1:  # without a name it has to be the only one
             raise LoginFailed("unknown-key")
@@ -72,18 +72,28 @@ class Keys:
             and key.get("alg") in (None, algorithm)
         ]
 
-    def _refresh(self, seconds: float) -> None:
-        """Ask, if that was not done for so many seconds; one does it for all who wait."""
-        with self._lock:
-            if self._clock() < self._asked + seconds:
-                return
-            self._asked = self._clock()
-            try:
-                found = parse(self._get())
-                self.generation += found != self._keys
-                self._keys = found
-            except (ClientError, ValueError) as error:
-                log.warning("the issuer's keys cannot be had: %s", error)
+    def _refresh(self, seconds: float) -> bool:
+        """Ask, if that was not done for so many seconds; False while somebody else is asking.
+
+        A slow issuer must not hold all threads: the others go on with the keys that are known.
+        """
+        if not self._lock.acquire(timeout=0.0 if self._keys else PATIENCE):
+            return False
+        try:
+            if self._clock() >= self._asked + seconds:
+                self._asked = self._clock()
+                self._fetch()
+        finally:
+            self._lock.release()
+        return True
+
+    def _fetch(self) -> None:
+        try:
+            found = parse(self._get())
+            self.generation += found != self._keys
+            self._keys = found
+        except (ClientError, ValueError) as error:
+            log.warning("the issuer's keys cannot be had: %s", error)
 
 
 def verified(token: str, keys: Keys, issuer: str, audience: str) -> Mapping[str, Any]:
