@@ -64,6 +64,20 @@ ALICE = Author("alice", "pytest")
 PREFIXED = xml.DECLARATIONS
 
 
+class Clock:
+    """A time in seconds that passes when a test says so."""
+
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
 def vcard(uid: str, fn: str, *lines: str, version: str = "3.0") -> bytes:
     """A card of these lines."""
     extra = "".join(f"{line}\r\n" for line in lines)

@@ -36,19 +36,6 @@ class Users:
         return Identity(login.user)
 
 
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def users():
     return Users(alice="secret", bob="hunter2", josé="pässword")

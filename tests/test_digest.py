@@ -9,6 +9,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
+from conftest import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 from logins import basic, challenge, proof
@@ -94,18 +95,6 @@ def test_a_file_of_users_is_read_for_its_realm(caplog):
 
 
 # A client
-
-
-class Clock:
-    now = 1_800_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture

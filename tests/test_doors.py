@@ -308,18 +308,6 @@ class Users(Anybody):
         return Identity(login.user)
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def first():
     return Users(alice="secret", carol="here")

@@ -22,18 +22,6 @@ from pycarddav.serve.waitress import Pool
 from pycarddav.store.filesystem import health as storage_health
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def store(tmp_path):
     return Server(tmp_path).store

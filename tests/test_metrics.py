@@ -4,11 +4,10 @@ import base64
 import json
 import logging
 import re
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from wire import Client, running
+from logins import served
 
 from pycarddav.auth import accounts
 from pycarddav.config import load
@@ -50,18 +49,6 @@ def config(tmp_path, monkeypatch):
         store.save_home(Home("alice"))
         store.save_book(AddressBook("alice", "friends"))
     return config
-
-
-@contextmanager
-def served(config):
-    """A connection to a server with this configuration."""
-    with (
-        site.listening(config) as bound,
-        site.serving(config, bound) as server,
-        running(server),
-        Client(server.address) as client,
-    ):
-        yield client
 
 
 def test_what_has_happened_can_be_read_on_the_same_machine(config):

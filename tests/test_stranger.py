@@ -3,12 +3,11 @@
 import base64
 import shutil
 import subprocess
-from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
 import pytest
-from wire import Client, running
+from logins import served
 
 from pycarddav.auth import LoginFailed, accounts
 from pycarddav.auth.basic import BASIC
@@ -75,18 +74,6 @@ def configured(tmp_path, monkeypatch):
         app = site.App(store, lambda request: Principal("alice"))
         assert app.serve(Request("PUT", "/alice/friends/ada.vcf", {}, CARD)).status == 201
     return config
-
-
-@contextmanager
-def served(config):
-    """A connection to a server with this configuration."""
-    with (
-        site.listening(config) as bound,
-        site.serving(config, bound) as server,
-        running(server),
-        Client(server.address) as client,
-    ):
-        yield client
 
 
 def tree(folder):

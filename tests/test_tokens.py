@@ -41,18 +41,6 @@ def uses(tmp_path):
     return tmp_path / "uses"
 
 
-class Clock:
-    now = 1_800_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def verifier(file, uses, clock):
     return Tokens(file, uses, {"alice", "bob"}.__contains__, clock)
