@@ -1,6 +1,7 @@
 """Passwords do not cross the internet in the clear."""
 
 import ipaddress
+from functools import lru_cache
 
 from ..dav.errors import Forbidden
 from ..model import Principal
@@ -33,6 +34,7 @@ def is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
+@lru_cache(maxsize=1024)  # with every request
 def is_local(address: str) -> bool:
     """Whether nobody outside can listen: loopback, a private network, a VPN, a unix socket."""
     try:

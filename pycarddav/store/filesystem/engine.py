@@ -223,7 +223,7 @@ class FilesystemStore:
         return created
 
     def entries(self, book: AddressBook, names: Collection[str] | None = None) -> Iterator[Entry]:
-        snapshot, dead = self._shelf.book(book).trusted(), self._dead(book)
+        snapshot, dead = self._shelf.known(book).trusted(), self._dead(book)
         for name in snapshot.names if names is None else names:
             if member := snapshot.members.get(name):
                 yield _entry(book, name, member, dead)
@@ -231,7 +231,7 @@ class FilesystemStore:
     def cards(
         self, book: AddressBook, names: Collection[str] | None = None
     ) -> Iterator[Card | BrokenCard]:
-        kept, dead = self._shelf.book(book), self._dead(book)
+        kept, dead = self._shelf.known(book), self._dead(book)
         for name in kept.trusted().names if names is None else names:
             try:
                 found = kept.content(name)
@@ -299,7 +299,7 @@ class FilesystemStore:
         self._save_dead(entry.book, entry.name, entry.dead)
 
     def changes(self, book: AddressBook, since: str | None, limit: int | None = None) -> Changes:
-        return self._shelf.book(book).changes(since, limit)
+        return self._shelf.known(book).changes(since, limit)
 
     def locks(self, owner: str) -> tuple[Lock, ...]:
         with files.trouble(f"the locks of {owner}"):

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...dav.errors import NotFound, Unavailable
-from . import files, journal, libc, names
+from . import files, journal, libc, names, sight
+from .sight import Glimpse
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Folder:
     def __init__(self, path: str, state: str) -> None:
         self.path, self._state = path, state
         self._identity = recall(state)
+        self._glimpse: Glimpse | None = None  # of the folder that was found to be that one
 
     def file(self, name: str) -> str:
         """The path of the card *name*.  Forbidden where there can be none."""
@@ -59,8 +61,12 @@ class Folder:
         what is in its place may be a mount point without its disk, or half of a copy: that must
         not become the deletion of the cards on every phone.
         """
-        now = identify(self.path)
+        glimpse = self._look()
+        if glimpse and glimpse == self._glimpse:
+            return False
+        self._glimpse, now = None, identify(self.path)
         if now == self._identity:
+            self._glimpse = glimpse
             return False
         if now is None and not cards:
             raise NotFound("no such book")
@@ -69,6 +75,12 @@ class Folder:
         if cards:
             self._check_replacement(now, cards)
         return True
+
+    def _look(self) -> Glimpse | None:
+        try:
+            return sight.glimpse(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def accept(self) -> None:
         """Take what is there for the folder from now on."""

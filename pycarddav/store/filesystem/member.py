@@ -73,9 +73,13 @@ def look(path: str) -> Member | None:
 def of(data: bytes, uid: str | None, status: os.stat_result, at: int) -> Member:
     """The member that this content is, read or written at this now()."""
     size, mtime, ctime, inode = stamp(status)
-    tick = _TICK if ctime % 1_000_000_000 else _COARSE_TICK
-    settled = abs(at - ctime) > tick
-    return Member(etag(data), uid, size, mtime, ctime if settled else 0, inode)
+    return Member(etag(data), uid, size, mtime, ctime if is_settled(ctime, at) else 0, inode)
+
+
+def is_settled(changed: int, at: int) -> bool:
+    """Whether what was changed then, in ns, would be stamped otherwise if it changed at *at*."""
+    tick = _TICK if changed % 1_000_000_000 else _COARSE_TICK
+    return abs(at - changed) > tick
 
 
 def exists(path: str) -> bool:

@@ -5,6 +5,7 @@ one that looks like another program's leftover; its file carries a marker behind
 """
 
 import re
+from functools import lru_cache
 
 from ...dav.errors import Forbidden
 
@@ -34,6 +35,7 @@ def file_of(name: str) -> str:
     return file
 
 
+@lru_cache(maxsize=1024)  # of users and books, at every request
 def can_be_file(name: str) -> bool:
     """Whether a file or folder can have this name, and be seen."""
     try:

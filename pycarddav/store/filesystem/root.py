@@ -6,7 +6,8 @@ import stat
 from pathlib import Path
 
 from ...dav.errors import Unavailable
-from . import files, libc, names
+from . import files, libc, names, sight
+from .sight import Glimpse
 
 STATE = ".pycarddav"
 _MARKER = "format"
@@ -31,12 +32,17 @@ class Root:
                 self._mark(secrets.token_hex(8))
             self._id = self._read_marker()
             self._identity = self._identify()
+            self._glimpse: Glimpse | None = None  # of the folder that was found to be that one
 
     def is_another(self) -> bool:
         """Whether another copy of the storage has been put in its place.  Unavailable."""
         with files.trouble(f"the storage {self.path} has vanished"):
-            now = self._identify()
+            glimpse = sight.glimpse(self.path)
+            if glimpse and glimpse == self._glimpse and os.path.exists(self.marker):
+                return False
+            self._glimpse, now = None, self._identify()
             if now == self._identity and os.path.exists(self.marker):
+                self._glimpse = glimpse
                 return False
             if now == self._identity and folders(self.path):  # only what is ours has been removed
                 self._mark(self._id)

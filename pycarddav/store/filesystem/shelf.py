@@ -52,6 +52,11 @@ class Shelf:
         """Those that somebody has asked for."""
         return list(self._open.values())
 
+    def known(self, about: AddressBook) -> Book:
+        """The book, which this request has looked at before, or else as book()."""
+        self.check()
+        return self._open.get(self.path(about.owner, about.name)) or self.book(about)
+
     def book(self, about: AddressBook) -> Book:
         """The book, opened.  NotFound."""
         self.check()
