@@ -14,12 +14,13 @@ from pycarddav.protocol.registry import method, prop, report
 
 PACKAGE = Path(app.__file__).parent.parent
 LAYERS = [
-    "dav", "client", "vcard", "model", "store", "protocol", "transfer", "auth", "web",
+    "haste", "dav", "client", "vcard", "model", "store", "protocol", "transfer", "auth", "web",
     "config", "serve", "doctor", "cli", "__main__",
 ]  # fmt: skip
 PROTOCOL = [
-    "registry", "messages", "indexes", "cache", "compression", "context", "urls", "access", "locks",
-    "guards", "quota", "tree", "search", "propfind", "prefer", "prerender", "stencil",
+    "registry", "messages", "indexes", "cache", "compression", "witness", "context", "urls",
+    "access", "locks", "guards", "quota", "tree", "search", "propfind", "prefer", "prerender",
+    "stencil",
     "members", "bodies", "properties", "reports", "methods", "app",
 ]  # fmt: skip
 PURE = ["dav", "vcard"]

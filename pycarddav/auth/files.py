@@ -14,6 +14,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from .. import haste
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -54,6 +56,7 @@ class Followed(Generic[T]):
     def now(self) -> Content[T]:
         """The content, read again if the file is not the one it was made of."""
         if not self._unchanged():
+            haste.wait()
             try:
                 with self._lock:
                     self._content = self._read(self._content)

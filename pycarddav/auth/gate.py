@@ -16,6 +16,7 @@ from functools import partial
 from hashlib import blake2b
 from threading import Lock
 
+from .. import haste
 from ..dav.errors import Unauthorized
 from ..model import Principal
 from ..protocol.messages import Request
@@ -110,6 +111,7 @@ class Entrance:
         return None
 
     def _login(self, request: Request, offered: str, digest: bytes) -> Principal:
+        haste.wait()
         try:
             login = self.scheme.read(offered, request)
         except ValueError:

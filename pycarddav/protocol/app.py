@@ -18,6 +18,7 @@ from .guards import guarded
 from .messages import Request, Response
 from .registry import method
 from .urls import resolve
+from .witness import Witness
 
 __all__ = ["App", "methods", "properties", "reports"]  # the last three fill the tables
 
@@ -60,18 +61,29 @@ class App:
         except Exception:
             log.exception("%s %s", request.method, request.path)
             response = Response(500)
-        return replace(response, user=user)
+        return response if response.user else response.made_for(user)
 
     def handle(self, request: Request, principal: Principal) -> Response:
         """The response to a request that can be served; Error."""
         self.welcome(principal)
-        resource = resolve(request.path, self.store)
+        store = Witness(self.store)
+        resource = resolve(request.path, store)
         see(principal, resource)
         action = method.find(request.method, type(resource))
         if action is None:
             raise self.refusal(resource)
-        ctx = Context(request, principal, self.store, self.limits, self.base, self.caches)
-        return negotiated(guarded(action, resource, ctx), request)
+        ctx = Context(request, principal, store, self.limits, self.base, self.caches)
+        response = negotiated(guarded(action, resource, ctx), request)
+        return response.made_for(principal.name, self._as_long_as(principal, store, ctx))
+
+    def _as_long_as(
+        self, principal: Principal, store: Witness, ctx: Context
+    ) -> Callable[[Request], bool] | None:
+        """What says whether an answer given in *ctx* holds; None if that cannot be told."""
+        as_seen = store.holds()
+        if as_seen is None or ctx.unread or ctx.reported:
+            return None
+        return lambda request: self.authenticate(request) == principal and as_seen()
 
     def welcome(self, principal: Principal) -> None:
         """At the first login there is a home, and a book in it: phones do not make one."""

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from xml.etree.ElementTree import Element
 
+from .. import haste
 from ..dav import multistatus, xml
 from ..dav.errors import BadRequest, ExternalEntities
 from ..dav.xml import Fragment
 from .cache import Cache
 from .messages import Request, Response
 
-SMALL = 4096  # octets
+SMALL = 8192  # octets
 XML_TYPE = {"Content-Type": "application/xml; charset=utf-8"}
 
 
@@ -35,6 +36,8 @@ def remembering_small(parse: Callable[[bytes], Element]) -> Callable[[bytes], El
     def remembered(body: bytes) -> Element:
         found = kept.get(body)
         if found is None:
+            if len(body) > SMALL:
+                haste.wait()
             found = parse(body)
             if len(body) <= SMALL:  # more has the cards in it that are asked for
                 kept.put(body, found, len(body))

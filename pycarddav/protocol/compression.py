@@ -3,9 +3,11 @@
 import zlib
 from dataclasses import replace
 
+from .. import haste
 from .messages import Request, Response
 
 LEAST = 1400  # octets; what fits into one packet comes no sooner
+MUCH = 2**17  # octets; more are not compressed in haste
 LEVEL = 1  # 6 takes three times as long, for a tenth fewer octets
 GZIP = 16 + zlib.MAX_WBITS
 
@@ -27,6 +29,8 @@ def gzipped(response: Response) -> Response:
     body = response.body
     if not isinstance(body, bytes) or len(body) < LEAST or "Content-Encoding" in response.headers:
         return response
+    if len(body) > MUCH:
+        haste.wait()
     gzip = zlib.compressobj(LEVEL, wbits=GZIP)
     smaller = replace(response, body=gzip.compress(body) + gzip.flush())
     return smaller.adding({"Content-Encoding": "gzip"})

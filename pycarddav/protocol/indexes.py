@@ -2,6 +2,7 @@
 
 from threading import Lock
 
+from .. import haste
 from ..dav.errors import InvalidSyncToken
 from ..model import AddressBook, BrokenCard
 from ..store import Store
@@ -25,6 +26,7 @@ class BookIndex:
     def at(self, book: AddressBook, store: Store) -> Index | None:
         """The index of the book as it is now."""
         if self._token != book.token:
+            haste.wait()
             with self._lock:
                 if self._index:
                     self._index = self._updated(self._index, book, store)

@@ -1,6 +1,6 @@
 """A request and a response, as values that no server or framework has a part in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import overload
@@ -83,12 +83,18 @@ class Response:
     """*body* is bytes, or an iterable of bytes for what is too large to be held at once.
 
     WWW-Authenticate has a line for each challenge.  *user* is who was served, for the access log.
+    *holds* says whether the same request would be answered in the same way now; None if it can't.
     """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Iterable[bytes] = b""
     user: str = ""
+    holds: Callable[[Request], bool] | None = field(default=None, compare=False, repr=False)
+
+    def made_for(self, user: str, holds: Callable[[Request], bool] | None = None) -> "Response":
+        """The same for this user, as long as it holds."""
+        return Response(self.status, self.headers, self.body, user, holds)
 
     def adding(self, headers: Mapping[str, str]) -> "Response":
         """The same with these headers as well."""

@@ -13,6 +13,7 @@ from itertools import count
 from operator import attrgetter
 from typing import Concatenate, ParamSpec, Protocol
 
+from .. import haste
 from ..dav.xml import Fragment
 from ..model import AddressBook, BrokenCard, Entry
 from .compression import gzipped
@@ -38,6 +39,7 @@ def prerendered(render: Render[P]) -> Render[P]:
         state = book, args, tuple(kwargs.items())  # an earlier one is not asked about again
         if (known := kept.get(key)) and known[0] == state:
             return known[1]
+        haste.wait()
         found = render(book, wanted, ctx, *args, **kwargs)
         if gzip:
             found = gzipped(found)

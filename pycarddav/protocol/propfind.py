@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 from xml.etree.ElementTree import Element
 
+from .. import haste
 from ..dav import multistatus
 from ..dav.errors import BadRequest, CardUnavailable, Error, NoConversion
 from ..dav.names import CARDDAV, DAV
@@ -100,6 +101,7 @@ class PropFind:
 
     def answer(self, resource: Resource, ctx: Context) -> XML:
         """The response fragment for one resource."""
+        haste.work()
         if self.mode == DAV.propname:
             return multistatus.propstats(ctx.href(resource), {200: self._names(resource)})
         try:

@@ -20,10 +20,14 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest
 
+from ..haste import WouldWait, haste
 from ..protocol.context import Limits
 from .log import log_refusal
-from .wsgi import SECURITY
+from .recall import Kept, Recall
+from .wsgi import KEPT, SECURITY
 
+READING = {"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"}  # methods: they can begin anew
+READING_BEGINS = {method[0].encode() for method in READING}
 LINGER = 5.0  # seconds that a client may go on sending what has been refused
 MAX_LINE = 256  # octets of a chunk's size and extensions
 MAX_TRAILER = 8192
@@ -69,6 +73,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no annota
     def __init__(self, adj: Any) -> None:
         super().__init__(adj)
         self.born = time.monotonic()
+        self.octets = b""  # all of the request, if they arrived at once and alone
 
     def parse_header(self, header_plus: bytes) -> None:
         codings = TRANSFER_ENCODING.findall(header_plus)  # waitress removes what it understood
@@ -112,6 +117,19 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no annota
 
 class Task(WSGITask):  # type: ignore[misc]
     """An answer, after which the connection stays open where its end can be told."""
+
+    head = b""
+
+    def build_response_header(self) -> bytes:
+        self.head = super().build_response_header()
+        return self.head
+
+    def finish(self) -> None:
+        super().finish()
+        self.channel.send_now()
+        kept = self.environ.get(KEPT)
+        if kept and self.request.octets and not self.close_on_finish:
+            self.channel.keep(self.request.octets, kept, self.head)
 
     def set_close_on_finish(self) -> None:
         # waitress closes after every answer without Content-Length, but 204, 304 and chunks
@@ -166,6 +184,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.following: list[Any] = []  # requests that came before the answer to one was sent
         self.refused = False
         self.lingers_until = 0.0  # 0: it does not
+        self.due = False  # whether a whole request has just arrived
 
     def received(self, data: bytes) -> bool:
         if self.lingers_until:
@@ -173,7 +192,56 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self.request is None and data[:1] == TLS_HELLO:
             self.handle_close()  # https: on this port; waiting for a line would take long
             return False
-        return bool(super().received(data))
+        alone = self.request is None and not self.requests
+        if alone and data[:1] in READING_BEGINS and self._recalled(data):
+            return True
+        taken = bool(super().received(data))
+        if self.due:
+            self.due = False
+            if alone and self.request is None and len(self.requests) == 1:
+                self.requests[0].octets = data
+            if not self._answered_in_haste():
+                self.server.task_dispatcher.add_task(self)
+        return taken
+
+    def _recalled(self, data: bytes) -> bool:
+        """Whether these octets are a request that has been answered before, and is again now."""
+        answer = self._recall.find(data, self.addr[0]) if self._recall else None
+        if answer is None:
+            return False
+        sent = self.send(answer)
+        if sent < len(answer) and self.connected:
+            self.write_soon(answer[sent:])
+        self.idle_since = time.monotonic()
+        return True
+
+    def keep(self, octets: bytes, kept: Kept, head: bytes) -> None:
+        """What was answered to these *octets*, so that it can be recalled."""
+        if self._recall:
+            self._recall.keep(octets, self.addr[0], kept, head)
+
+    @property
+    def _recall(self) -> Recall | None:
+        recall: Recall | None = self.server.recall
+        return recall
+
+    def _answered_in_haste(self) -> bool:
+        """Whether the request has been answered here, on the loop, which waits for nothing."""
+        request = self.requests[0]
+        if request.error or request.command not in READING or not self._recall:
+            return False
+        try:
+            with haste():
+                self.service()
+        except WouldWait:
+            request.get_body_stream().seek(0)
+            return False
+        return True
+
+    def send_now(self) -> None:
+        """Send what has been written: head and body in one packet, and not when the loop turns."""
+        with self.outbuf_lock:
+            self._flush_exception(self._flush_some, do_close=False)
 
     def service(self) -> None:
         # waitress would serve all requests that have arrived in a row, and keep this thread until
@@ -188,7 +256,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self.following and super().readable():
             with self.requests_lock:
                 self.requests.append(self.following.pop(0))
-            self.server.add_task(self)
+            self.server.task_dispatcher.add_task(self)
         return bool(self.lingers_until or super().readable())
 
     def handle_close(self) -> None:

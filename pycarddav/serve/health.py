@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import inf
 from threading import Lock
 
+from .. import haste
 from ..dav.errors import Error, InsufficientStorage
 from ..protocol.messages import Request, Response
 from ..store.filesystem import FilesystemStore
@@ -34,6 +35,7 @@ class Health:
 
         Only one thread waits for a disk that does not answer: the others are there for requests.
         """
+        haste.wait()
         now = self._clock()
         if self._looking.acquire(blocking=False):
             try:

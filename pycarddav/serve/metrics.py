@@ -14,7 +14,7 @@ from itertools import accumulate
 from threading import Lock
 from typing import NamedTuple
 
-from .. import __version__
+from .. import __version__, haste
 from ..dav.errors import Error
 from ..protocol.cache import Caches
 from ..protocol.messages import Request, Response
@@ -180,6 +180,7 @@ class Metrics:
         self.tell = self._requests.tell
 
     def page(self) -> str:
+        haste.wait()
         families = [
             *self._requests.families(),
             *caches(self._kept),

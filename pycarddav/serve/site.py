@@ -27,6 +27,7 @@ from .health import Health, with_health
 from .log import Answer, log_answer
 from .metrics import Metrics, with_metrics
 from .proxy import Proxies, Vouching
+from .recall import Recall
 from .sockets import inherited, is_unix, listen_all, port_of
 from .spool import Spools
 from .tidying import kept_up, tidied
@@ -171,7 +172,7 @@ def server(
     hsts, vouched = config.server.hsts, vouching(config)
     application = Application(serve, served.base, largest, proxies, hsts, spools, vouched, told)
     first, *plain = bound
-    server = Server(application, first, served.limits, certificate)
+    server = Server(application, first, served.limits, certificate, Recall(told))
     for others in plain:
         redirecting = Application(redirect(port_of(first)), proxies=proxies)
         server.add(redirecting, others)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 from weakref import WeakValueDictionary, finalize
 
+from .. import haste
 from ..dav.errors import Busy, Unavailable
 
 IN_MEMORY = 2**16  # octets; less is not worth a file
@@ -82,6 +83,7 @@ class Spools:
 
         Busy, Unavailable, and what the fragments raise.
         """
+        haste.wait()
         kept = None if key is None else self._live.get(key)
         if kept is not None:
             return kept

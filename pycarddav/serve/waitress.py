@@ -18,8 +18,10 @@ from waitress import wasyncore
 from waitress.server import create_server
 from waitress.task import ThreadedTaskDispatcher
 
+from ..haste import hasty
 from ..protocol.context import Limits
 from .connection import Channel
+from .recall import Recall
 from .sockets import allow_descriptors
 from .systemd import Heart, notify, reloading
 from .tls import Certificate, CertificateUnusable, opener
@@ -30,6 +32,7 @@ GRACE = 10.0  # seconds that answers may take after the signal to stop
 TICK = 1.0  # seconds between two looks for connections that are too slow
 BODIES = 8  # as many bodies of the largest size may be arriving at once
 AT_ONCE = 32  # connections that are accepted before anything else is done
+PACKET = 2**16  # octets of an answer that are sent before there are more of them
 ANSWERS = 2**28  # octets that may wait in memory for clients to fetch them
 
 log = logging.getLogger(__name__)
@@ -48,7 +51,8 @@ class Pool(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has no ann
 class Server:
     """Serves a WSGI *application* on these *sockets*; *address* is that of the first.
 
-    SIGHUP makes it read the certificate again.
+    SIGHUP makes it read the certificate again.  With *recall*, which keeps answers to give them
+    again, an application says when it would have to wait: what it can do in haste, the loop does.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Server:
         sockets: Sequence[socket.socket],
         limits: Limits,
         certificate: Certificate | None = None,
+        recall: Recall | None = None,
     ) -> None:
         self._limits = limits
         self._map: dict[int, Any] = {}
@@ -68,7 +73,7 @@ class Server:
         self._dispatcher = Pool()
         allow_descriptors(DESCRIPTORS * limits.max_connections)
         self.address = address(sockets[0])
-        self.add(application, sockets, certificate)
+        self.add(application, sockets, certificate, recall)
         self._dispatcher.set_thread_count(THREADS)
 
     def add(
@@ -76,6 +81,7 @@ class Server:
         application: Callable[..., Any],
         sockets: Iterable[socket.socket],
         certificate: Certificate | None = None,
+        recall: Recall | None = None,
     ) -> None:
         """Serve *application* on these as well."""
         if certificate:
@@ -83,6 +89,10 @@ class Server:
         for sock in sockets:
             listener = self._listener(application, sock, "https" if certificate else "http")
             listener.channel_class = opener(certificate) if certificate else Channel
+            listener.recall = recall
+            listener.add_task = _take_note
+            listener.pull_trigger = partial(_wake_loop, listener.pull_trigger)
+            listener.adj.send_bytes = PACKET
             listener.handle_accept = partial(self._accept, listener, listener.handle_accept)
             self._listeners.append(listener)
 
@@ -168,7 +178,7 @@ class Server:
     def _wake(self) -> None:
         with self._closing:
             if not self._closed:  # otherwise others may have its descriptors
-                self._listeners[0].pull_trigger()
+                self._listeners[0].trigger.pull_trigger()
 
     def _channels(self) -> list[Channel]:
         return [item for item in list(self._map.values()) if isinstance(item, Channel)]
@@ -250,6 +260,17 @@ class Server:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _take_note(channel: Channel) -> None:
+    """A request has arrived; waitress holds a lock of the channel at this moment."""
+    channel.due = True
+
+
+def _wake_loop(wake: Callable[[], None]) -> None:
+    """A channel's turn is over: the loop has to look at it again, and does if this is the loop."""
+    if not hasty():
+        wake()
 
 
 def address(sock: socket.socket) -> tuple[str, int]:

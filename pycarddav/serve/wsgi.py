@@ -14,6 +14,7 @@ from ..protocol.bodies import XML_TYPE
 from ..protocol.messages import Request, Response
 from .log import Answer, log_answer
 from .proxy import Client, Proxies, Vouching
+from .recall import Kept, without_secret
 from .spool import Reader, Spool, Spools
 
 Environ = dict[str, Any]
@@ -30,6 +31,7 @@ BODILESS = (204, 304)  # RFC 9110 §6.4.1
 LARGE = 2**16  # octets from which a body is handed over as a file: it is not copied then
 PIECE = 2**16  # octets that are read from it at once, by a server that has to
 HTTPS = 443
+KEPT = "pycarddav.kept"  # in an environ: for a server that can recall() an answer
 
 NOBODY = Proxies()
 NO_WORD = Vouching(NOBODY)
@@ -88,6 +90,8 @@ class Application:
         sent = send(response, content, environ, start_response)
         seconds, octets = time.perf_counter() - start, len(content) if sent else 0
         self._told(Answer(request, response.status, response.user, seconds, octets))
+        if response.holds and isinstance(sent, list):
+            environ[KEPT] = Kept(without_secret(request), response, b"".join(sent))
         return sent
 
     def _whole(self, request: Request, response: Response) -> bytes | Spool:

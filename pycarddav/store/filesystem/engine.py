@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ... import haste
 from ...dav.errors import CardUnavailable, Error, NotFound
 from ...dav.headers import NEW, Condition
 from ...model import AddressBook, Author, BrokenCard, Card, Changes, Dead, Entry, Home, Lock
@@ -223,6 +224,7 @@ class FilesystemStore:
         return created
 
     def entries(self, book: AddressBook, names: Collection[str] | None = None) -> Iterator[Entry]:
+        _in_haste_only_some(names)
         snapshot, dead = self._shelf.known(book).trusted(), self._dead(book)
         for name in snapshot.names if names is None else names:
             if member := snapshot.members.get(name):
@@ -231,6 +233,7 @@ class FilesystemStore:
     def cards(
         self, book: AddressBook, names: Collection[str] | None = None
     ) -> Iterator[Card | BrokenCard]:
+        _in_haste_only_some(names)
         kept, dead = self._shelf.known(book), self._dead(book)
         for name in kept.trusted().names if names is None else names:
             try:
@@ -363,6 +366,12 @@ def _facts(
     book: AddressBook, name: str, member: Member, dead: Mapping[str, Dead]
 ) -> tuple[AddressBook, str, str, int, float, Dead]:
     return book, name, member.etag, member.size, member.mtime / 1e9, dead.get(name, ())
+
+
+def _in_haste_only_some(names: Collection[str] | None) -> None:
+    """WouldWait for all cards of a book."""
+    if names is None:
+        haste.wait()
 
 
 def _copy(book: Book, folder: str) -> None:

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 
+from ... import haste
 from ...dav.errors import Error, InsufficientStorage, Unavailable
 from . import libc
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_MUCH = 2**16  # octets: more are not read in haste, because something will be done with them
 TEMPORARY = ".tmp-"  # begins the name of a file that is being written
 
 
@@ -34,6 +36,7 @@ synced = Synced()
 
 
 def _sync(descriptor: int) -> None:
+    haste.wait()
     begun = time.perf_counter()
     os.fsync(descriptor)
     synced.add(time.perf_counter() - begun)
@@ -73,6 +76,7 @@ def read(path: str, largest: int) -> tuple[bytes, os.stat_result]:
 
     ValueError for what is no regular file, too large, or changes while it is read.
     """
+    haste.work()
     # O_NONBLOCK: a FIFO in a book must not stop the server.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -81,8 +85,8 @@ def read(path: str, largest: int) -> tuple[bytes, os.stat_result]:
             raise ValueError("is not a regular file")
         if before.st_size > largest:
             raise ValueError(f"is larger than {largest} octets")
-        data = os.read(descriptor, before.st_size + 1)
-        while len(data) < before.st_size and (more := os.read(descriptor, before.st_size)):
+        data = _at_once(descriptor, before.st_size) if haste.hasty() else b""
+        while len(data) <= before.st_size and (more := os.read(descriptor, before.st_size + 1)):
             data += more
         after = os.fstat(descriptor)
     finally:
@@ -90,6 +94,21 @@ def read(path: str, largest: int) -> tuple[bytes, os.stat_result]:
     if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:
         raise ValueError("is being written")
     return data, after
+
+
+def _at_once(descriptor: int, size: int) -> bytes:
+    """What is in a file of this *size*, if the kernel need not ask the disk for it; WouldWait."""
+    if size > _MUCH:
+        haste.wait()
+    buffer = bytearray(size)
+    try:
+        got = os.preadv(descriptor, [buffer], 0, os.RWF_NOWAIT)
+    except (OSError, AttributeError):  # EAGAIN; a file system, or a system, that cannot say
+        got = -1
+    if got != size:
+        haste.wait()
+    os.lseek(descriptor, size, os.SEEK_SET)  # what has been added meanwhile is read behind it
+    return bytes(buffer)
 
 
 class Temporary:
@@ -180,6 +199,7 @@ def is_temporary(file: str) -> bool:
 
 def write(path: str, data: bytes, sync: bool) -> None:
     """Make a file with this content, where none is."""
+    haste.wait()
     descriptor = os.open(
         path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
     )

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ... import haste
 from ...dav.errors import NotFound, Unavailable
 from . import files, journal, libc, names, sight
 from .sight import Glimpse
@@ -40,6 +41,7 @@ class Folder:
 
     def scan(self) -> Iterator[tuple[str, os.stat_result]]:
         """Every card file, as the name of its card, and its status."""
+        haste.wait()
         with os.scandir(self.path) as items:
             for item in items:
                 if (name := names.name_of(item.name)) is not None:

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from ... import haste
 from ...model import Author
 from . import files
 from .snapshot import total
@@ -143,6 +144,7 @@ class Journal:
 
     def _tail(self) -> bytes:
         """What the file has beyond what is known of it.  Replaced."""
+        haste.wait()
         try:
             with open(self.path, "rb", buffering=0) as file:
                 file.seek(self._offset - len(self._end))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from os.path import dirname
 from typing import TYPE_CHECKING
 
+from ... import haste
 from ...dav.errors import Unavailable
 from . import files
 
@@ -34,6 +35,7 @@ class Lock:
 
         Who is only *looking* needs none on a read-only disk, where nobody changes anything.
         """
+        haste.wait()
         if not self._threads.acquire(timeout=patience):
             raise Unavailable(f"{self._path} is held for too long")
         try:

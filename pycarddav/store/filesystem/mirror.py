@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 
+from ... import haste
 from ...dav.errors import Error, Unavailable
 from .. import etag as etag_of
 from . import files, index, member, names, twins
@@ -53,6 +54,7 @@ class Mirror:
                 with self.lock.within(_PATIENCE, looking=True):
                     self._recall()
             if self._is_another_folder():
+                haste.wait()
                 self.folder.accept()
                 self._watch.begin()
             heard = self._watch.heard()

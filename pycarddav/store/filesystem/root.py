@@ -5,6 +5,7 @@ import secrets
 import stat
 from pathlib import Path
 
+from ... import haste
 from ...dav.errors import Unavailable
 from . import files, libc, names, sight
 from .sight import Glimpse
@@ -80,6 +81,7 @@ class Root:
 
 def folders(path: str) -> list[str]:
     """The names of the folders in a folder: those that can be seen, and are no links."""
+    haste.wait()
     with os.scandir(path) as items:
         return [
             item.name for item in items if _is_seen(item) and item.is_dir(follow_symlinks=False)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
+from ... import haste
 from ...dav.errors import Conflict, Error, Forbidden, NotFound, PreconditionFailed, Unavailable
 from ...model import AddressBook
 from . import deleted, files, folder, journal, leaving, properties
@@ -67,6 +68,7 @@ class Shelf:
                 self.drop(path)
                 raise NotFound("no such book")
         if not (book := self._open.get(path)):
+            haste.wait()
             with self._opening, files.trouble(about.path):
                 if not (book := self._open.get(path)):
                     book = self._open[path] = self._opened(about, path)
@@ -97,6 +99,7 @@ class Shelf:
     def _has_vanished(self, owner: str, name: str) -> bool:
         if inode(self.path(owner, name)):
             return False
+        haste.wait()
         if leaving.finish(self.root.state(owner, name)) or not self._is_known(owner, name):
             return False
         home = self.path(owner)

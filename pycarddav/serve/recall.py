@@ -1,0 +1,107 @@
+"""Answers by the octets of their requests: a phone asks for news in the same words every time.
+
+Delete it, and nothing but the clock notices: what is in the same octets and from the same address
+is the same request, and its answer is given again only where the application says that it holds.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from hashlib import blake2b
+
+from ..dav.headers import http_date
+from ..haste import WouldWait, haste
+from ..protocol.cache import Cache
+from ..protocol.messages import Request, Response
+from .log import Answer
+
+BUDGET = 2**20  # octets of requests and answers
+LARGEST = 2**13  # of one answer
+
+_SECRET = re.compile(rb"\r\nauthorization:[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE)
+_DATE = re.compile(rb"\r\nDate: [^\r\n]*")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer: *head* with a place for the date, *body* as it was sent.
+
+    The request is without its secret, which has no place in memory.
+    """
+
+    request: Request
+    response: Response
+    body: bytes
+    head: tuple[bytes, bytes] = (b"", b"")
+
+    def octets(self) -> bytes:
+        """What is sent now."""
+        before, after = self.head
+        return b"".join((before, _date(int(time.time())), after, self.body))
+
+
+class Recall:
+    """What has been answered; *told* hears of what is answered from here."""
+
+    def __init__(self, told: Callable[[Answer], None]) -> None:
+        self._told = told
+        self._key = secrets.token_bytes(32)
+        self._kept: Cache[Kept] = Cache(BUDGET)
+
+    def keep(self, octets: bytes, peer: str, kept: Kept, head: bytes) -> None:
+        """Remember the answer to these *octets* from *peer*, if it can be told whether it holds."""
+        date = _DATE.search(head)
+        if date is None or len(kept.body) > LARGEST or not _still(kept, octets):
+            return
+        kept = replace(kept, head=(head[: date.start()], head[date.end() :]))
+        size = 2 * len(octets) + len(head) + len(kept.body)
+        self._kept.put(self._digest(octets, peer), kept, size)
+
+    def find(self, octets: bytes, peer: str) -> bytes | None:
+        """The answer to these octets, if it is known and holds."""
+        start = time.perf_counter()
+        kept = self._kept.get(self._digest(octets, peer))
+        if kept is None or not _still(kept, octets):
+            return None
+        seconds, response = time.perf_counter() - start, kept.response
+        sent = Answer(kept.request, response.status, response.user, seconds, len(kept.body))
+        self._told(sent)
+        return kept.octets()
+
+    def _digest(self, octets: bytes, peer: str) -> bytes:
+        return blake2b(peer.encode() + b"\n" + octets, key=self._key).digest()
+
+
+def _still(kept: Kept, octets: bytes) -> bool:
+    """Whether the answer holds, which is not worth waiting for."""
+    holds = kept.response.holds
+    if holds is None:
+        return False
+    try:
+        with haste():
+            return holds(_with_secret(kept.request, octets))
+    except (WouldWait, Exception):  # what is wrong is said by the way that answers anew
+        return False
+
+
+def _with_secret(request: Request, octets: bytes) -> Request:
+    found = _SECRET.search(octets)
+    if found is None:
+        return request
+    return replace(
+        request, headers={**request.headers, "authorization": found[1].decode("latin-1")}
+    )
+
+
+def without_secret(request: Request) -> Request:
+    """*request* as it may be kept."""
+    headers = {name: value for name, value in request.headers.items() if name != "authorization"}
+    return replace(request, headers=headers)
+
+
+@lru_cache(maxsize=1)
+def _date(now: int) -> bytes:
+    return f"\r\nDate: {http_date(now)}".encode()
