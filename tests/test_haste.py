@@ -1,6 +1,7 @@
 """What the loop does itself, and what it leaves to threads."""
 
 import errno
+import json
 import os
 import shutil
 import threading
@@ -20,6 +21,7 @@ from pycarddav.serve.sockets import listen
 from pycarddav.serve.waitress import Server
 from pycarddav.serve.wsgi import Application
 from pycarddav.store.filesystem import files
+from pycarddav.store.filesystem.properties import FILE, Properties
 
 
 def test_only_in_haste_nobody_waits():
@@ -43,6 +45,17 @@ def test_haste_in_haste_ends_with_the_outer_one():
         with haste.haste():
             pass
         assert haste.hasty()
+
+
+def test_each_haste_is_a_turn_of_its_own():
+    turns = []
+    for _ in range(2):
+        with haste.haste():
+            turns.append(haste.turn())
+            with haste.haste():
+                assert haste.turn() == turns[-1]
+    assert len({*turns, haste.turn()}) == 3
+    assert haste.turn() == 0
 
 
 def test_a_thread_is_in_no_haste_because_another_is():
@@ -187,6 +200,21 @@ def test_what_takes_long_to_read_is_not_read_in_haste(tmp_path):
     path.write_bytes(bytes(2**16 + 1))
     with pytest.raises(WouldWait), haste.haste():
         files.read(str(path), 2**20)
+
+
+def test_in_one_haste_the_properties_are_looked_at_once(tmp_path):
+    """And never taken for what they were in another."""
+    kept, file = Properties(str(tmp_path)), tmp_path / FILE
+    seen = []
+    for name in ("Friends", "Foes", None):
+        if name:
+            file.write_text(json.dumps({"displayname": name}))
+        else:
+            file.unlink()
+        with haste.haste():
+            seen += [kept.read().get("displayname")]
+            seen += [kept.read().get("displayname")]
+    assert seen == ["Friends", "Friends", "Foes", "Foes", None, None]
 
 
 def only_some(descriptor, buffers, offset, flags):

@@ -4,6 +4,7 @@ import base64
 import time
 from contextlib import contextmanager
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 from conftest import BOOK, PREFIXED, anyone, vcard
@@ -87,11 +88,13 @@ def test_who_asks_in_the_same_words_is_answered_from_memory(served):
 
 def test_the_date_is_that_of_the_day(served, monkeypatch):
     with served.connection() as client:
-        ask(client, depth="0")
-        monkeypatch.setattr(recalling.time, "time", lambda: time.mktime((2030, 1, 2) + 6 * (0,)))
+        for _ in range(3):
+            ask(client, depth="0")
+        later = SimpleNamespace(time=lambda: 1_900_000_000, perf_counter=time.perf_counter)
+        monkeypatch.setattr(recalling, "time", later)
         body = POLL.encode()
         head = f"PROPFIND {BOOK} HTTP/1.1\r\n{ALICE}\r\ndepth: 0"
-        assert " Jan 2030 " in client.ask(head, body)[1]["date"]
+        assert " Mar 2030 " in client.ask(head, body)[1]["date"]
 
 
 CHANGES = {
@@ -118,8 +121,7 @@ QUESTIONS = [
 def test_an_answer_is_given_again_only_while_it_is_true(served, change):
     store = served.app.store
     with served.connection() as client:
-        for question in QUESTIONS * 2:
-            method, path, body, headers = question
+        for method, path, body, headers in QUESTIONS * 3:
             ask(client, method, path, body, **headers)
         change(store, store.book("alice", "friends"))
         for method, path, body, headers in QUESTIONS:
@@ -138,9 +140,8 @@ def test_a_file_that_somebody_changes_is_seen_at_once(server):
     served = Served(App(server.store, anyone))
     with served.connection() as client:
         for number in range(20):
-            assert ask(client, "GET", BOOK + "ada.vcf", "") == ask(
-                client, "GET", BOOK + "ada.vcf", ""
-            )
+            first, *others = (ask(client, "GET", BOOK + "ada.vcf", "") for _ in range(4))
+            assert others == 3 * [first]
             (server.folder / "ada.vcf").write_bytes(card("ada", f"{number}"))
             assert ask(client, "GET", BOOK + "ada.vcf", "")[2] == card("ada", f"{number}")
 
@@ -160,7 +161,7 @@ def test_both_ways_answer_the_same(served):
                     method, BOOK, said | auth, body.encode(), "127.0.0.1", "http://localhost"
                 )
                 expected = App(store, anyone).serve(request)
-                for _ in range(2):
+                for _ in range(3):  # the third time from memory
                     status, _, content = ask(client, method, BOOK, body, **headers)
                     assert (status, content) == (expected.status, expected.body)
 
@@ -174,7 +175,8 @@ def test_what_is_locked_is_asked_for_each_time(served):
     about = f"<D:propfind {PREFIXED}><D:prop>{xml.E(DAV.lockdiscovery)}</D:prop></D:propfind>"
     with served.connection() as client:
         assert ask(client, "LOCK", BOOK, lock)[0] == 200
-        ask(client, body=about, depth="0")
+        for _ in range(3):
+            ask(client, body=about, depth="0")
         asked = len(served.asked)
         ask(client, body=about, depth="0")
         assert len(served.asked) > asked
@@ -203,7 +205,7 @@ def test_whoever_has_changed_the_password_has_changed_it_at_once(store, tmp_path
 
 def test_who_is_somebody_else_is_not_taken_for_them(served):
     with served.connection() as client:
-        for _ in range(2):
+        for _ in range(4):
             assert ask(client, depth="0")[0] == 207
             assert ask(client, auth="Authorization: bob", depth="0")[0] == 404
 
@@ -257,7 +259,8 @@ def failing(request):
 )
 def test_what_is_not_kept(holds, body, head):
     recall = Recall(print)
-    recall.keep(OCTETS, "1.2.3.4", Kept(REQUEST, Response(200, holds=holds), body), head)
+    for _ in range(3):
+        recall.keep(OCTETS, "1.2.3.4", Kept(REQUEST, Response(200, holds=holds), body), head)
     assert recall.find(OCTETS, "1.2.3.4") is None
 
 
@@ -268,7 +271,10 @@ def test_what_is_kept_is_for_the_same_octets_from_the_same_address():
 
     told = []
     recall = Recall(told.append)
-    recall.keep(OCTETS, "1.2.3.4", Kept(REQUEST, Response(200, holds=holds), b"body"), HEAD)
+    kept = Kept(REQUEST, Response(200, holds=holds), b"body")
+    recall.keep(OCTETS, "1.2.3.4", kept, HEAD)
+    assert recall.find(OCTETS, "1.2.3.4") is None  # most are asked for once
+    recall.keep(OCTETS, "1.2.3.4", kept, HEAD)
     before, _, after = recall.find(OCTETS, "1.2.3.4").partition(b"\r\nDate: ")
     assert (before, after.partition(b"\r\n")[2]) == (b"HTTP/1.1 200 OK", b"X: y\r\n\r\nbody")
     assert len(told) == 1

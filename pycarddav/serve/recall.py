@@ -20,6 +20,7 @@ from .log import Answer
 
 BUDGET = 2**20  # octets of requests and answers
 LARGEST = 2**13  # of one answer
+HEARD = 4096  # digests of requests that have been answered once
 
 _SECRET = re.compile(rb"\r\nauthorization:[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE)
 _DATE = re.compile(rb"\r\nDate: [^\r\n]*")
@@ -50,15 +51,22 @@ class Recall:
         self._told = told
         self._key = secrets.token_bytes(32)
         self._kept: Cache[Kept] = Cache(BUDGET)
+        self._heard: Cache[bool] = Cache(HEARD)  # what has been asked once, and may be again
 
     def keep(self, octets: bytes, peer: str, kept: Kept, head: bytes) -> None:
-        """Remember the answer to these *octets* from *peer*, if it can be told whether it holds."""
+        """Remember the answer to these *octets* from *peer*, if it can be told whether it holds.
+
+        Not the first time: most are asked for once.
+        """
+        digest = self._digest(octets, peer)
+        if self._heard.get(digest) is None:
+            self._heard.put(digest, True, 1)
+            return
         date = _DATE.search(head)
         if date is None or len(kept.body) > LARGEST or not _still(kept, octets):
             return
         kept = replace(kept, head=(head[: date.start()], head[date.end() :]))
-        size = 2 * len(octets) + len(head) + len(kept.body)
-        self._kept.put(self._digest(octets, peer), kept, size)
+        self._kept.put(digest, kept, 2 * len(octets) + len(head) + len(kept.body))
 
     def find(self, octets: bytes, peer: str) -> bytes | None:
         """The answer to these octets, if it is known and holds."""
