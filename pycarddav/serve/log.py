@@ -83,7 +83,6 @@ def set_up(level: str = "info", format: str = "text") -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # warns whenever a task waits
-    logging.getLogger("filelock").setLevel(logging.INFO)  # has four words for every lock
     # Half the time of a line is finding out what no line says (logging HOWTO, "Optimization").
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
