@@ -10,7 +10,7 @@ from ..dav.headers import NEW, Condition
 from ..store import bare_uid, etag
 from ..store.filesystem import names
 from ..store.filesystem.book import Wanted
-from ..store.filesystem.snapshot import Member
+from ..store.filesystem.members import Member
 from . import cards
 from .cards import Ready
 from .report import Fate

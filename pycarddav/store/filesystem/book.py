@@ -26,8 +26,9 @@ from . import files, member, token
 from .folder import Folder
 from .history import BROKEN, History
 from .journal import Cause, Past, now
+from .members import Member
 from .mirror import Mirror
-from .snapshot import Member, Snapshot
+from .snapshot import Snapshot
 from .token import EMPTY, Part
 from .watch import Watches
 
@@ -306,7 +307,7 @@ class Book:
         """UidConflict when no card with *uid* may come to *name*, while *leaving* goes."""
         if old and not same_uid(uid, old.uid):
             raise UidConflict(self.path + encode(name))
-        owner = self.mirror.snapshot.uids.get(uid) if uid is not None else None
+        owner = self.mirror.snapshot.owner(uid) if uid is not None else None
         if owner is not None and owner not in (name, leaving):
             raise UidConflict(self.path + encode(owner))
 

@@ -19,11 +19,11 @@ from . import deleted, files, health, housekeeping, leftovers, names, promises, 
 from .book import Book, Wanted
 from .health import Tally
 from .journal import Cause, now
+from .members import Member
 from .properties import Properties
 from .retention import Retention
 from .root import Root, folders, inode
 from .shelf import Shelf
-from .snapshot import Member
 from .watch import Choice, Watches
 
 log = logging.getLogger(__name__)

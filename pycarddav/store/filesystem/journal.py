@@ -13,12 +13,14 @@ tail that is no line is cut off; what is damaged beyond that is kept as ``journa
 All methods but since() need the book's lock.
 """
 
+import hashlib
 import json
 import logging
 import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from ... import haste
@@ -65,6 +67,16 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+class Position(NamedTuple):
+    """A place in a journal that counts from *first*: so many octets, which have this *digest*."""
+
+    seq: int
+    state: int
+    first: int
+    offset: int
+    digest: str = ""
+
+
 class Replaced(Exception):
     """The file is not the one that was read: a restore, a deletion, a compaction elsewhere."""
 
@@ -77,11 +89,11 @@ class Journal:
         self._begin_at(0, EMPTY)
         self._shown = self._past
 
-    def _begin_at(self, seq: int, state: int) -> None:
+    def _begin_at(self, seq: int, state: int, before: "_Before | None" = None) -> None:
         self.seq, self.state = seq, state
         # Readers are shown it when it is whole, as one object: else they would miss changes, or
         # see the states of one past with the names of another.
-        self._past = _Past(seq, state)
+        self._past = _Past(seq, state, before)
         self._offset = 0  # where the known part of the file ends
         self._end = b""  # its last octets: whether a file goes on from there
         self._unwritten = b""  # what a full disk did not take
@@ -115,6 +127,39 @@ class Journal:
             self._shown = self._past
         self._cut(len(data))
         return members
+
+    @property
+    def place(self) -> Position | None:
+        """Where the file ends, if it holds everything; not yet proven()."""
+        if not self.exists or self._unwritten:
+            return None
+        return Position(self.seq, self.state, self.seq - self.length, self._offset)
+
+    def proven(self, place: Position) -> Position | None:
+        """The place by which resume() knows the file again; without the book's lock."""
+        try:
+            with open(self.path, "rb") as file:
+                return place._replace(digest=_digest(file.read(place.offset)))
+        except OSError:
+            return None
+
+    def resume(self, at: Position) -> dict[str, str | None] | None:
+        """Go on from there: what happened since; None where it is not the file that it was.
+
+        What happened before is read when somebody asks for it.
+        """
+        self._begin_at(at.seq, at.state, _Before(self.path, at))
+        try:
+            with open(self.path, "rb") as file:
+                data = file.read(at.offset)
+            if not data or len(data) != at.offset or _digest(data) != at.digest:
+                return None
+            self._know(data)
+            return self.appended()
+        except (OSError, Replaced):
+            return None
+        finally:
+            self._shown = self._past
 
     def is_as_known(self) -> bool:
         """Whether nobody has replaced the file, or removed it."""
@@ -272,37 +317,78 @@ class Journal:
 
 
 class _Past:
-    """The states since the base, 16 octets each, and the names that changed between them."""
+    """The states since *seq*, 16 octets each, and the names that changed between them."""
 
-    def __init__(self, seq: int, state: int) -> None:
-        self._first = seq
+    def __init__(self, seq: int, state: int, before: "_Before | None" = None) -> None:
+        self.first, self._before = seq, before
         self._states = bytearray(state.to_bytes(16))
         self._names: list[str] = []
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._names) + (len(self._before) if self._before else 0)
 
     def add(self, change: Change) -> None:
         self._names.append(change.name)
         self._states += change.state.to_bytes(16)  # last: a reader may be looking
 
     def since(self, seq: int, state: int) -> list[str] | None:
-        at = self._find(seq - self._first, state.to_bytes(16))
+        if self._was(seq, state):
+            return self._names[seq - self.first :]
+        before = self._before.past.since(seq, state) if self._before else None
+        if before is not None:
+            return before + self._names
+        at = self._find(state.to_bytes(16))
         return None if at is None else self._names[at:]
 
     def after(self, seq: int) -> list[str]:
-        return self._names[seq - self._first :] if seq >= self._first else []
+        if seq >= self.first:
+            return self._names[seq - self.first :]
+        if self._before and seq >= self._before.past.first:
+            return self._before.past.after(seq) + self._names
+        return []
 
-    def _find(self, at: int, state: bytes) -> int | None:
-        """The place of a state: *at*, or else the first one."""
-        if at >= 0 and self._states[at * 16 : at * 16 + 16] == state:
-            return at
+    def _was(self, seq: int, state: int) -> bool:
+        """Whether this was the state after *seq* changes."""
+        at = (seq - self.first) * 16
+        return at >= 0 and self._states[at : at + 16] == state.to_bytes(16)
+
+    def _find(self, state: bytes) -> int | None:
+        """The first place of a state."""
         start = 0
         while (found := self._states.find(state, start)) >= 0:
             if found % 16 == 0:
                 return found // 16
             start = found + 1
         return None
+
+
+class _Before:
+    """What a journal says before a place in it: read when somebody asks, which few do."""
+
+    def __init__(self, path: str, at: Position) -> None:
+        self._path, self._at = path, at
+
+    def __len__(self) -> int:
+        return self._at.seq - self._at.first
+
+    @cached_property
+    def past(self) -> _Past:
+        try:
+            return self._read()
+        except (OSError, ValueError) as error:  # somebody has replaced it, and it is read anew
+            log.warning("%s: of what was before, nothing is known: %s", self._path, error)
+            return _Past(self._at.seq, self._at.state)
+
+    def _read(self) -> _Past:
+        with open(self._path, "rb") as file:
+            data = file.read(self._at.offset)
+        if _digest(data) != self._at.digest:
+            raise ValueError("it is not what it was")
+        base, rest = _base(data)
+        past = _Past(base.seq, base.state)
+        for number, line in enumerate(rest.split(b"\n")[:-1], base.seq + 1):
+            past.add(_change(line.decode(), number))
+        return past
 
 
 class Past(NamedTuple):
@@ -387,6 +473,10 @@ def _state(text: str) -> int:
     if len(text) != 32:
         raise ValueError("not a state")
     return int(text, 16)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _quoted(text: str) -> str:

@@ -10,7 +10,7 @@ from ...dav.errors import InvalidAddressData, UnsupportedAddressData
 from ...vcard import content, skim, validate
 from .. import etag
 from . import files
-from .snapshot import Member
+from .members import Member
 
 LARGEST = 32 * 2**20  # octets of a file that is taken for a card; what PUT accepts is less
 
@@ -43,18 +43,16 @@ def stamp(status: os.stat_result) -> tuple[int, ...]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-def known(member: Member | None, status: os.stat_result) -> bool:
-    """Whether the file with this status is, for certain, what *member* says."""
-    return member is not None and member[2:] == stamp(status)
-
-
 def now() -> int:
     """The time in ns, by the clock that stamps files."""
     return time.clock_gettime_ns(_CLOCK)
 
 
-def look(path: str) -> Member | None:
-    """What is in this file; None when there is none.  Broken."""
+def look(path: str, known: Member | None = None) -> Member | None:
+    """What is in this file; None when there is none.  Broken.
+
+    Of what is *known* already the UID need not be looked for.
+    """
     before = now()
     try:
         data, status = files.read(path, LARGEST)
@@ -63,6 +61,8 @@ def look(path: str) -> Member | None:
     except (OSError, ValueError) as error:
         passing = isinstance(error, OSError) and error.errno in _PASSING
         raise Broken(_reason(error), () if passing else stamp_of(path)) from error
+    if known and known.uid is not None and known.etag == etag(data):
+        return of(data, known.uid, status, before)
     try:
         uid = _uid(data)
     except InvalidAddressData as error:

@@ -8,16 +8,19 @@ broken changes nothing: its card stays what it was.
 import logging
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from ... import haste
 from ...dav.errors import Error, Unavailable
 from .. import etag as etag_of
 from . import files, index, member, names, twins
 from .folder import Folder
+from .index import Index
 from .journal import Cause, Change, Journal, Replaced, now
 from .lock import Lock
 from .member import Broken
-from .snapshot import Member, Snapshot, moved, total
+from .members import Member, Members
+from .snapshot import Snapshot, moved, total
 from .watch import EVERYTHING, Heard, Watches
 
 log = logging.getLogger(__name__)
@@ -99,35 +102,49 @@ class Mirror:
         if self._unsaved < at_least:
             return
         self._unsaved = 0
-        members = dict(self.snapshot.members)
-        for name in [name for name, known in members.items() if not known.ctime]:
-            try:
-                settled = member.look(self.folder.file(name))
-            except Broken:
-                continue
-            if settled and settled.etag == members[name].etag:
-                members[name] = settled
         try:
-            index.save(self.index, members)
+            index.save(self.index, self._remembered())
         except OSError as error:
             log.warning("%s: %s", self.index, error)
+
+    def _remembered(self) -> Index:
+        """The members, with times that prove something where these do by now."""
+        snapshot, at = self.snapshot, None
+        with suppress(Error), self.lock.within(_PATIENCE, looking=True):  # for both of one moment
+            snapshot, at = self.snapshot, self.journal.place
+        settled: dict[str, Member | None] = {}
+        for name in snapshot.members.unsettled():
+            known = snapshot.members[name]
+            with suppress(Broken):
+                found = member.look(self.folder.file(name), known)
+                settled[name] = found if found and found.etag == known.etag else known
+        return Index(snapshot.members.changed(settled), at and self.journal.proven(at))
 
     # Under the lock
 
     def _recall(self) -> None:
         """Begin anew with what the journal says, as far as possible with what was known of it."""
+        saved = Index(self.snapshot.members) if self.recalled else index.load(self.index)
+        if saved.at and (changes := self.journal.resume(saved.at)) is not None:
+            first = Snapshot.of(saved.members, saved.at.seq, saved.at.state)
+            since = {
+                name: None if etag is None else _promised(name, etag, saved.members)
+                for name, etag in changes.items()
+            }
+            self.snapshot = first.changed(since, self.journal.state, self.journal.seq)
+        else:
+            self.snapshot = self._replayed(saved.members)
+        self.recalled = True
+
+    def _replayed(self, rows: Members) -> Snapshot:
+        """What the whole journal says; of its members, what is known in *rows*."""
         known = self.journal.open()
-        rows = self.snapshot.members if self.recalled else index.load(self.index)
         state = self.journal.state
         if not self.journal.exists:  # of a card whose file is broken now, the index may know
             known = {name: rows[name].etag for name in rows}
             state = total(known)
-        members = {}
-        for name, etag in known.items():
-            row = rows.get(name)
-            members[name] = row if row and row.etag == etag else Member(etag)
-        self.snapshot = Snapshot.of(members, self.journal.seq, state)
-        self.recalled = True
+        members = {name: _promised(name, etag, rows) for name, etag in known.items()}
+        return Snapshot.of(Members.of(members), self.journal.seq, state)
 
     def fill(self, cause: Cause) -> None:
         """Take what is in a folder that is new for the work of *cause*."""
@@ -183,7 +200,8 @@ class Mirror:
             if was != (etag := _etag(new)) or (etag and name in self.missed):
                 state = moved(state, name, was, etag)
                 changes.append(Change(name, etag, state))
-        after = self.snapshot.changed(news, state) if news or changes else self.snapshot
+        seq = self.journal.seq + len(changes) if self.journal.exists else self.snapshot.seq
+        after = self.snapshot.changed(news, state, seq) if news or changes else self.snapshot
         if not self.journal.exists:
             self._begin(after)
         elif changes:
@@ -212,7 +230,7 @@ class Mirror:
         path, known = self.folder.file(name), self.snapshot.members.get(name)
         if self._watch.is_being_written(os.path.basename(path)):
             raise Broken("is being written")
-        return known if known and known[2:] == member.stamp_of(path) else member.look(path)
+        return known if known and known[2:] == member.stamp_of(path) else member.look(path, known)
 
     def miss(self, name: str) -> None:
         """Take note that somebody has asked for a card, and could not be given it."""
@@ -238,7 +256,7 @@ class Mirror:
         members, suspects, there = self.snapshot.members, set(), set()
         for name, status in self.folder.scan():
             there.add(name)
-            if not member.known(members.get(name), status) or name in self.broken:
+            if not members.has(name, member.stamp(status)) or name in self.broken:
                 suspects.add(name)
         suspects.update(name for name in members if name not in there)
         return {name for name in suspects if not self.is_still_broken(name)}
@@ -263,6 +281,12 @@ class Mirror:
         """Whether this file is broken, and nobody has touched it since that was seen."""
         stamp = member.stamp_of(self.folder.file(name))
         return name in self.broken and self.broken[name].stamp == stamp
+
+
+def _promised(name: str, etag: str, known: Members) -> Member:
+    """The member of which the journal says no more, as far as it is what is *known*."""
+    found = known.get(name)
+    return found if found and found.etag == etag else Member(etag)
 
 
 def _etag(member: Member | None) -> str | None:

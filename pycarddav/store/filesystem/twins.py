@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from .snapshot import Member, Snapshot
+from .members import Member
+from .snapshot import Snapshot
 
 
 def among(
@@ -22,7 +23,7 @@ def among(
             continue
         owner = taken.get(new.uid)
         if owner is None and new.uid not in released:
-            owner = before.uids.get(new.uid)
+            owner = before.owner(new.uid)
         if owner in (None, name) or expected.get(name) == new.etag:
             taken[new.uid] = name
             continue
