@@ -25,7 +25,7 @@ class Member(NamedTuple):
 Row = bytes | Member  # the latter where it has no room in the former
 
 ROW = struct.Struct("<16sIqqQB")  # etag, size, mtime, ctime, inode, what the UID is
-_STAMP = struct.Struct("<IqqQ")
+_STAMP, _SIZE_AND_TIME = struct.Struct("<IqqQ"), struct.Struct("<Iq")
 _STAMPED, _CTIME = slice(16, 16 + _STAMP.size), slice(28, 36)
 _NO_UID, _AS_NAMED, _APART = range(3)  # as the name says; or it stands behind the row
 _ENDING = ".vcf"  # most clients call a card by its UID: it need not be kept twice
@@ -54,7 +54,7 @@ def unpack(name: str, row: Row) -> Member:
 
 def behind(row: bytes) -> bool:
     """Whether a UID belongs behind this row."""
-    return row[-1] == _APART
+    return row[ROW.size - 1] == _APART
 
 
 def _uid(name: str, row: bytes, what: int) -> str | None:
@@ -162,6 +162,24 @@ class Members(Mapping[str, Member]):
             return row[_STAMPED] == _STAMP.pack(*stamp)
         except struct.error:
             return False
+
+    def sizes_and_times(self) -> Iterator[tuple[int, int]]:
+        """The size and mtime of each."""
+        for row in self.rows.values():
+            if isinstance(row, bytes):
+                yield _SIZE_AND_TIME.unpack_from(row, _STAMPED.start)
+            else:
+                yield row.size, row.mtime
+
+    def apart(self) -> dict[str, str]:
+        """The UIDs that are not in the names of their cards: UID -> name."""
+        found = {}
+        for name, row in self.rows.items():
+            if isinstance(row, Member) or behind(row):
+                member = unpack(name, row)
+                if member.uid is not None and named(member.uid) != name:
+                    found[member.uid] = name
+        return found
 
     def unsettled(self) -> list[str]:
         """The names of those whose times prove nothing."""

@@ -47,12 +47,9 @@ class Snapshot:
     def of(cls, members: Members, seq: int, state: int) -> "Snapshot":
         """The snapshot of these members."""
         size = times = 0
-        apart: dict[str, str] = {}
-        for name, member in members.items():
-            size, times = size + member.size, times + member.mtime
-            if member.uid is not None and named(member.uid) != name:
-                apart[member.uid] = name
-        return cls(seq, state, members, Layered(apart), size, times)
+        for octets, mtime in members.sizes_and_times():
+            size, times = size + octets, times + mtime
+        return cls(seq, state, members, Layered(members.apart()), size, times)
 
     @property
     def part(self) -> Part:
