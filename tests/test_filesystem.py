@@ -17,7 +17,7 @@ from pycarddav.dav.errors import Conflict, Forbidden, InvalidSyncToken, Precondi
 from pycarddav.dav.headers import ANYTHING, Condition
 from pycarddav.dav.xml import XML
 from pycarddav.model import AddressBook, Home
-from pycarddav.store.filesystem import FilesystemStore, token
+from pycarddav.store.filesystem import FilesystemStore, files, token
 from pycarddav.store.filesystem.journal import Cause, Change, Journal, Replaced
 from pycarddav.store.filesystem.snapshot import moved
 from pycarddav.store.filesystem.token import EMPTY
@@ -304,6 +304,39 @@ def test_an_edit_by_another_program_is_seen_however_it_was_made(synced, edit):
     edit(synced.folder / "ada.vcf", edited)
     assert synced.sync() == ({"ada.vcf"}, set())
     assert synced.contents()["ada.vcf"] == edited
+
+
+def over_it_with_its_times(path, data):
+    before = path.stat()
+    by_rename(path, data)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def away_and_back(path, data):
+    away = path.rename(path.parent.parent / "away")
+    with_its_old_times(away, data)
+    away.rename(path)
+
+
+@pytest.mark.parametrize(
+    "edit", [in_place, by_rename, with_its_old_times, over_it_with_its_times, away_and_back]
+)
+def test_an_edit_in_the_moment_of_our_own_change_is_seen(synced, edit):
+    """Before the event of our own rename was heard, and within one tick of the file's times."""
+    edited = card("ada.vcf").replace(b"FN:ada", b"FN:ADA")
+    for _ in range(5):
+        synced.put("ada.vcf", "changed")
+        synced.put("ada.vcf", "ada")
+        edit(synced.folder / "ada.vcf", edited)
+        assert synced.contents()["ada.vcf"] == edited
+
+
+def test_our_own_change_is_not_read_again(synced, monkeypatch):
+    synced.put("ada.vcf", "changed")
+    read = []
+    monkeypatch.setattr(files, "read", lambda path, _: read.append(path) or (b"", None))
+    synced.store.book("alice", "friends")
+    assert [path for path in read if path.endswith("ada.vcf")] == []
 
 
 def test_files_that_come_go_and_move_are_seen(synced):

@@ -258,7 +258,7 @@ class FilesystemStore:
         member, created = self._shelf.book(book).put(name, data, uid, condition, author)
         if created:  # a card that went by other ways may have left its properties
             self._save_dead(book, name, ())
-        return _entry(book, name, member, self._dead(book)), created
+        return _entry(book, name, member, {} if created else self._dead(book)), created
 
     def delete(self, entry: Entry, condition: Condition, author: Author) -> None:
         self._shelf.book(entry.book).delete(entry.name, condition, author)

@@ -16,6 +16,7 @@ from . import libc
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _MUCH = 2**16  # octets: more are not read in haste, because something will be done with them
+_PIECE = 2**16  # octets
 TEMPORARY = ".tmp-"  # begins the name of a file that is being written
 
 
@@ -109,6 +110,17 @@ def _at_once(descriptor: int, size: int) -> bytes:
         haste.wait()
     os.lseek(descriptor, size, os.SEEK_SET)  # what has been added meanwhile is read behind it
     return bytes(buffer)
+
+
+def read_from(path: str, offset: int) -> bytes:
+    """The content of a file behind its first octets."""
+    descriptor, found = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), b""
+    try:
+        while part := os.pread(descriptor, _PIECE, offset + len(found)):
+            found += part
+    finally:
+        os.close(descriptor)
+    return found
 
 
 class Temporary:

@@ -191,9 +191,7 @@ class Journal:
         """What the file has beyond what is known of it.  Replaced."""
         haste.wait()
         try:
-            with open(self.path, "rb", buffering=0) as file:
-                file.seek(self._offset - len(self._end))
-                data = file.readall()
+            data = files.read_from(self.path, self._offset - len(self._end))
         except FileNotFoundError:
             raise Replaced from None
         # An inode would not do: it goes to the next file that is made.

@@ -43,6 +43,11 @@ def stamp(status: os.stat_result) -> tuple[int, ...]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
+def is_one(stamp: tuple[int, ...], known: Member) -> bool:
+    """Whether this is the stamp of the *known* file, which nobody has written to since."""
+    return bool(stamp) and (*stamp[:2], stamp[3]) == (known.size, known.mtime, known.inode)
+
+
 def now() -> int:
     """The time in ns, by the clock that stamps files."""
     return time.clock_gettime_ns(_CLOCK)

@@ -266,6 +266,8 @@ class Mirror:
         if name in self.broken:
             return self.is_still_broken(name)
         known, path = self.snapshot.members.get(name), self.folder.file(name)
+        if known and self._watch.was_only_placed(os.path.basename(path)):
+            return member.is_one(member.stamp_of(path), known)
         try:
             data, status = files.read(path, member.LARGEST)
         except FileNotFoundError:

@@ -39,6 +39,7 @@ _DELETE_SELF, _MOVE_SELF, _UNMOUNT, _OVERFLOW, _IGNORED = 0x400, 0x800, 0x2000, 
 _ONLYDIR, _DONT_FOLLOW = 0x1000000, 0x2000000
 _OF_A_FILE = _MODIFY | _ATTRIB | _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
 _OF_THE_FOLDER = _DELETE_SELF | _MOVE_SELF
+_OF_PLACING = _MOVED_TO | _ATTRIB  # the latter: the history has a link to what was there
 _EVENT = struct.Struct("iIII")
 
 
@@ -98,6 +99,7 @@ class Watch:
         self._number: int | None = None
         self._pending: dict[str, int] = {}
         self._writing: dict[str, float] = {}  # file -> when it was last written to, and not closed
+        self._touched: set[str] = set()  # of those pending, what may have been written to
         self._looked = 0.0
         self.begin()
 
@@ -116,7 +118,7 @@ class Watch:
         if self._inotify and self._number is not None:
             self._inotify.remove(self._number, self)
         self._number = None
-        self._pending, self._writing = {EVERYTHING: 0}, {}
+        self._pending, self._writing, self._touched = {EVERYTHING: 0}, {}, set()
 
     def heard(self) -> Heard:
         """The files that may have changed since done() was told of them."""
@@ -139,12 +141,20 @@ class Watch:
             for file, event in heard.items():
                 if self._pending.get(file) == event:
                     del self._pending[file]
+                    self._touched.discard(file)
                 if not self.is_being_written(file):
                     self._writing.pop(file, None)
 
     def is_being_written(self, file: str) -> bool:
         """Whether somebody has this file open, and wrote to it a moment ago."""
         return time.monotonic() - self._writing.get(file, float("-inf")) < _QUIET
+
+    def was_only_placed(self, file: str) -> bool:
+        """Whether nothing has happened but that a whole file has come here, as put() does it.
+
+        Then its inode tells which one, even within the tick of its times.
+        """
+        return file in self._pending and file not in self._touched
 
     def happened(self, file: str, mask: int, event: int) -> None:
         """Take note of an event.  For Inotify, which holds its lock."""
@@ -153,6 +163,8 @@ class Watch:
             self._number = None if mask & _IGNORED else self._number
         elif file and not file.startswith("."):
             self._pending[file] = event
+            if not mask & _OF_PLACING:
+                self._touched.add(file)
             if mask & _MODIFY:
                 self._writing[file] = time.monotonic()
             elif not mask & _ATTRIB:
