@@ -173,7 +173,7 @@ def _link_new(source: str, path: str) -> None:
 
 def rename_over(source: str, path: str) -> None:
     """Rename a file in the place of what is at *path*."""
-    if are_one(source, path):
+    if os.lstat(source).st_nlink > 1 and are_one(source, path):
         os.unlink(source)  # rename(2) does nothing, and leaves both names
     else:
         os.rename(source, path)

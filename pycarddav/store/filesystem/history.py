@@ -30,17 +30,24 @@ class History:
 
     def keep(self, path: str, etag: str) -> None:
         """Keep what is in this file, which is about to be replaced."""
-        files.make_folders(self.folder)
         kept = self.path(etag)
-        if os.path.lexists(kept):
+        try:
+            os.link(path, kept, follow_symlinks=False)
+        except FileExistsError:
             if self.get(etag) is not None:
                 _date(kept)
                 return
             os.unlink(kept)  # it shared its disk blocks with a file that was written into
-        try:
-            os.link(path, kept, follow_symlinks=False)
+            self.keep(path, etag)
+        except FileNotFoundError:
+            if os.path.isdir(self.folder):
+                raise
+            files.make_folders(self.folder)
+            self.keep(path, etag)
         except OSError:  # no hard links here, or too many of this file
-            shutil.copy2(path, kept, follow_symlinks=False)
+            if self.get(etag) is None:
+                files.make_folders(self.folder)
+                shutil.copy2(path, kept, follow_symlinks=False)
 
     def take(self, path: str, etag: str) -> None:
         """Keep what is in this file, and remove it."""

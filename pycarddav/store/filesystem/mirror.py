@@ -207,8 +207,8 @@ class Mirror:
         elif changes:
             self.journal.append(changes, cause)
         self.snapshot = after.at(self.journal.seq)
-        self.missed -= news.keys()
-        self.new |= news.keys()
+        self.missed.difference_update(news)
+        self.new.update(news)
         self._unsaved += len(news)
 
     def begin_anew(self) -> None:
