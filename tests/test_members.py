@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from pycarddav.store.filesystem import twins
 from pycarddav.store.filesystem.members import Layered, Member, Members, pack, unpack
 from pycarddav.store.filesystem.snapshot import Snapshot
 
@@ -86,3 +87,25 @@ def test_a_uid_leads_to_its_card_whatever_that_is_called():
     assert {uid: grown.owner(uid) for uid in owners} == expected
     gone = grown.changed({"v.vcf": None, "u.vcf": Member(ETAG, "w")}, 0, 0)
     assert [gone.owner(uid) for uid in ("u", "w")] == [None, "u.vcf"]
+
+
+def test_strangers_are_told_apart_from_twins(monkeypatch):
+    """Two ways to the same answer, for books of up to four cards, and as many that come."""
+    chance = random.Random(2)
+
+    def some():
+        names = chance.sample(["u.vcf", "v.vcf", "w.vcf", "x.vcf"], chance.randrange(5))
+        return {
+            name: Member(chance.choice([ETAG, "other"]), chance.choice([None, *"uvwxyz"]))
+            for name in names
+        }
+
+    cases = []
+    for _ in range(3000):
+        found = some() | dict.fromkeys(chance.sample(["u.vcf", "v.vcf"], chance.randrange(2)))
+        expected = {name: ETAG for name in found if chance.random() < 0.2}
+        cases.append((found, expected, Snapshot.of(Members.of(some()), 0, 0)))
+    quick = [twins.among(*case) for case in cases]
+    assert 100 < sum(map(bool, quick)) < 2900
+    monkeypatch.setattr(twins, "_are_strangers", lambda *_: False)
+    assert [twins.among(*case) for case in cases] == quick

@@ -12,7 +12,7 @@ from . import content, validate
 
 Acceptable = Callable[[bytes, str | None], tuple[bytes, str | None]]
 
-_NAME = rb"(?:[\w-]++\.)?[\w-]++"
+_NAME = rb"[\w-]++(?:\.[\w-]++)?"
 _PARAMETERS = rb'(?:;[^:"\x00-\x1f]{0,500}+)?'
 _TEXT = rb"[^\x00-\x08\x0a-\x1f]*+"
 _END_OF_LINE = rb"\r?\n"

@@ -27,6 +27,7 @@ Row = bytes | Member  # the latter where it has no room in the former
 ROW = struct.Struct("<16sIqqQB")  # etag, size, mtime, ctime, inode, what the UID is
 _STAMP, _SIZE_AND_TIME = struct.Struct("<IqqQ"), struct.Struct("<Iq")
 _STAMPED, _CTIME = slice(16, 16 + _STAMP.size), slice(28, 36)
+_DIGEST = 16  # octets
 _NO_UID, _AS_NAMED, _APART = range(3)  # as the name says; or it stands behind the row
 _ENDING = ".vcf"  # most clients call a card by its UID: it need not be kept twice
 
@@ -38,10 +39,11 @@ def pack(name: str, member: Member) -> Row:
         if member.uid is not None:
             uid = _AS_NAMED if named(member.uid) == name else _APART
             behind = member.uid.encode() if uid == _APART else b""
-        row = ROW.pack(bytes.fromhex(member.etag[1:-1]), *member[2:], uid) + behind
+        digest = bytes.fromhex(member.etag[1:-1])
+        row = ROW.pack(digest, *member[2:], uid) + behind
     except (ValueError, struct.error):
         return member
-    return row if unpack(name, row) == member else member
+    return row if len(digest) == _DIGEST and _etag(digest) == member.etag else member
 
 
 def unpack(name: str, row: Row) -> Member:
@@ -49,7 +51,11 @@ def unpack(name: str, row: Row) -> Member:
     if isinstance(row, Member):
         return row
     etag, size, mtime, ctime, inode, uid = ROW.unpack_from(row)
-    return Member(f'"{etag.hex()}"', _uid(name, row, uid), size, mtime, ctime, inode)
+    return Member(_etag(etag), _uid(name, row, uid), size, mtime, ctime, inode)
+
+
+def _etag(digest: bytes) -> str:
+    return f'"{digest.hex()}"'
 
 
 def behind(row: bytes) -> bool:
@@ -152,6 +158,13 @@ class Members(Mapping[str, Member]):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def is_called(self, name: str, uid: str) -> bool:
+        """Whether there is a card of this name, with this UID, which is the name's as well."""
+        row = self.rows.get(name)
+        if isinstance(row, bytes):
+            return row[ROW.size - 1] == _AS_NAMED
+        return row is not None and row.uid == uid
 
     def has(self, name: str, stamp: tuple[int, ...]) -> bool:
         """Whether this member's file had this stamp: without unpacking it."""

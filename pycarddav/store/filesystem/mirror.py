@@ -187,16 +187,14 @@ class Mirror:
         *expected* is what the journal has heard of already.  A card that somebody has missed is
         news even if it is what it was: they would not ask for it again.
         """
-        members, expected = self.snapshot.members, expected or {}
+        expected, before = expected or {}, {name: self.snapshot.members.get(name) for name in found}
         news = {
-            name: new
-            for name, new in found.items()
-            if new != members.get(name) or name in self.missed
+            name: new for name, new in found.items() if new != before[name] or name in self.missed
         }
         state = self.journal.state if self.journal.exists else self.snapshot.state
         changes = []
         for name, new in found.items():
-            was = expected[name] if name in expected else _etag(members.get(name))
+            was = expected[name] if name in expected else _etag(before[name])
             if was != (etag := _etag(new)) or (etag and name in self.missed):
                 state = moved(state, name, was, etag)
                 changes.append(Change(name, etag, state))
@@ -230,7 +228,9 @@ class Mirror:
         path, known = self.folder.file(name), self.snapshot.members.get(name)
         if self._watch.is_being_written(os.path.basename(path)):
             raise Broken("is being written")
-        return known if known and known[2:] == member.stamp_of(path) else member.look(path, known)
+        if known and known.ctime and known[2:] == member.stamp_of(path):
+            return known
+        return member.look(path, known)
 
     def miss(self, name: str) -> None:
         """Take note that somebody has asked for a card, and could not be given it."""
@@ -281,8 +281,9 @@ class Mirror:
 
     def is_still_broken(self, name: str) -> bool:
         """Whether this file is broken, and nobody has touched it since that was seen."""
-        stamp = member.stamp_of(self.folder.file(name))
-        return name in self.broken and self.broken[name].stamp == stamp
+        if not (broken := self.broken.get(name)):
+            return False
+        return broken.stamp == member.stamp_of(self.folder.file(name))
 
 
 def _promised(name: str, etag: str, known: Members) -> Member:

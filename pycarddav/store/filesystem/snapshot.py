@@ -70,8 +70,8 @@ class Snapshot:
         """The name of the card with this UID."""
         if (name := self.apart.get(uid)) is not None:
             return name
-        member = self.members.get(named(uid))
-        return named(uid) if member and member.uid == uid else None
+        name = named(uid)
+        return name if self.members.is_called(name, uid) else None
 
     def at(self, seq: int) -> "Snapshot":
         """The same, after so many changes."""

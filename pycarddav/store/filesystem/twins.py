@@ -14,10 +14,13 @@ def among(
     Who had the UID before keeps it, and else the first in the order of names; what is *expected*
     (name -> etag) another process has decided already.
     """
-    released = {old.uid for name in found if (old := before.members.get(name))}
+    if _are_strangers(found, before):
+        return {}
+    olds = {name: before.members.get(name) for name in found}
+    released = {old.uid for old in olds.values() if old}
     taken: dict[str, str] = {}
     held: dict[str, str] = {}
-    for name in sorted(found, key=lambda name: (_is_news(name, found, before), name)):
+    for name in sorted(found, key=lambda name: (_is_news(found[name], olds[name]), name)):
         new = found[name]
         if new is None or new.uid is None:
             continue
@@ -28,11 +31,17 @@ def among(
             taken[new.uid] = name
             continue
         held[name] = owner
-        if (old := before.members.get(name)) and old.uid is not None:
+        if (old := olds[name]) and old.uid is not None:
             taken.setdefault(old.uid, name)  # it stays the card that it was
     return held
 
 
-def _is_news(name: str, found: Mapping[str, Member | None], before: Snapshot) -> bool:
-    new, old = found[name], before.members.get(name)
+def _are_strangers(found: Mapping[str, Member | None], before: Snapshot) -> bool:
+    """Whether no two of these, nor of those before, have one UID: mostly, and soon seen."""
+    uids = {name: new.uid for name, new in found.items() if new and new.uid is not None}
+    owners = all(before.owner(uid) in (None, name) for name, uid in uids.items())
+    return owners and len({*uids.values()}) == len(uids)
+
+
+def _is_news(new: Member | None, old: Member | None) -> bool:
     return not (new and old and new.etag == old.etag)
