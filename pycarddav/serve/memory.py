@@ -6,7 +6,7 @@ import ctypes
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 
 ARENAS = 2
-LARGE = 2**18  # octets
+LARGE = 2**16  # octets
 
 
 def give_back() -> None:

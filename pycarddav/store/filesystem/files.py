@@ -16,7 +16,7 @@ from . import libc
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _MUCH = 2**16  # octets: more are not read in haste, because something will be done with them
-_PIECE = 2**16  # octets
+_PIECE = 2**13  # octets
 TEMPORARY = ".tmp-"  # begins the name of a file that is being written
 
 
