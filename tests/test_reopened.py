@@ -1,5 +1,6 @@
 """A book that is opened again: from its index and the end of its journal, or from all of it."""
 
+import hashlib
 import shutil
 
 import pytest
@@ -159,3 +160,53 @@ def test_what_cannot_be_read_later_makes_tokens_unknown_not_wrong(storage):
     state = [int(token.partition("-")[2], 16) for token in (old, new)]
     assert kept.since(2, state[0]) is None
     assert kept.since(3, state[1]) == []
+
+
+HEADS = [
+    b"",
+    b"1",
+    b"x 1 -",
+    b"1 x -",
+    b"-1 0 -",
+    b"1 -1 -",
+    b"1 5 - -",
+    b"999999999999 5 -",
+    b"1 999999999999 -",
+    b"2 5 -",
+    b"0 5 -",
+    b"%s 5 -" % (b"9" * 5000),
+    b"1 5 1 2 3",
+    b"1 5 1 %s 0 5 -" % (b"-" + b"0" * 31),
+    b"1 5 1 %s 0 5 -" % (b"f" * 33),
+    b"1 5 -1 %s -1 5 -" % (b"0" * 32),
+    b"1 5 1 %s 2 5 -" % (b"0" * 32),
+    b"1 5 %s %s 0 5 -" % (b"9" * 30, b"0" * 32),
+    b"1 5 1 %s 0 -5 -" % (b"0" * 32),
+    b"1 5 1 %s 0 %s -" % (b"0" * 32, b"9" * 30),
+    b"\xff 5 -",
+]
+BODIES = [b"", b"a.vcf", b"a.vcf" + bytes(45), b"a.vcf" + b"\xff" * 45 + b"u", b"\xff" * 50]
+BODIES += [b"a.vcf" + bytes(44) + b"\2", b"a.vcf" + bytes(44) + b"\2\xff", b"a\0vcf" + bytes(90)]
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("head", HEADS)
+def test_an_index_that_lies_changes_nothing(storage, head, body):
+    """With a checksum that is right: somebody has taken the trouble."""
+    storage.change("a", "b", close=False)
+    expected, _ = storage.seen()
+    rest = head + b"\n" + body
+    title = f"pycarddav-index 2 {hashlib.sha256(rest).hexdigest()}\n".encode()
+    (storage.state / "index").write_bytes(title + rest)
+    assert storage.seen() == (expected, False)
+
+
+@pytest.mark.parametrize("state", ["-" + "0" * 31, "+" + "0" * 31, "0" * 31, "0_" * 16, " " * 32])
+def test_a_state_that_is_none_damages_the_journal_and_nothing_else(storage, state):
+    storage.change("a", "b", close=False)
+    path = storage.state / "journal"
+    *lines, last = path.read_text().splitlines()
+    seq, _, *rest = last.split("\t")
+    path.write_text("\n".join([*lines, "\t".join([seq, state, *rest]), ""]))
+    (_, _, _, entries, *_), _ = storage.seen()
+    assert [name for name, _, _ in entries] == ["a.vcf", "b.vcf"]

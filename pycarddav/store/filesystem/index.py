@@ -11,7 +11,7 @@ import logging
 from typing import NamedTuple
 
 from . import files
-from .journal import Position
+from .journal import Position, state_of
 from .members import ROW, Layered, Members, Row, behind
 
 log = logging.getLogger(__name__)
@@ -75,13 +75,15 @@ def _parsed(data: bytes) -> Index:
         raise ValueError("it is of another format, or damaged")
     head, _, body = rest.partition(b"\n")
     count, size, *at = head.decode("ascii").split(" ")
-    names = body[: int(size)].decode().split("\0") if int(count) else []
     end = int(size) + ROW.size * int(count)
+    if not int(size) <= end <= len(body):
+        raise ValueError("its sizes are not true")
+    names = body[: int(size)].decode().split("\0") if int(count) else []
     cuts = range(int(size), end, ROW.size)
     found = dict(zip(names, [body[cut : cut + ROW.size] for cut in cuts], strict=True))
     _complete(found, body[end:])
     rows: dict[str, Row] = {**found}
-    return Index(Members(Layered(rows)), None if at == ["-"] else _position(*at))
+    return Index(Members(Layered(rows)), None if at == ["-"] else _position(at))
 
 
 def _complete(rows: dict[str, bytes], uids: bytes) -> None:
@@ -92,5 +94,8 @@ def _complete(rows: dict[str, bytes], uids: bytes) -> None:
         rows[name] += uid
 
 
-def _position(seq: str, state: str, first: str, offset: str, digest: str) -> Position:
-    return Position(int(seq), int(state, 16), int(first), int(offset), digest)
+def _position(fields: list[str]) -> Position:
+    seq, state, first, offset, digest = fields
+    if not 0 <= int(first) <= int(seq) < 2**63:
+        raise ValueError("nothing counts like this")
+    return Position(int(seq), state_of(state), int(first), int(offset), digest)

@@ -151,7 +151,7 @@ class Journal:
         self._begin_at(at.seq, at.state, _Before(self.path, at))
         try:
             with open(self.path, "rb") as file:
-                data = file.read(at.offset)
+                data = file.read()[: at.offset]
             if not data or len(data) != at.offset or _digest(data) != at.digest:
                 return None
             self._know(data)
@@ -444,7 +444,7 @@ def _base(data: bytes) -> tuple[Past, bytes]:
     for line in lines[:-1]:
         etag, _, name = line.decode().partition("\t")
         members[_unquoted(name)] = etag
-    return Past(time, int(seq), _state(state), members, []), lines[-1]
+    return Past(time, int(seq), state_of(state), members, []), lines[-1]
 
 
 def _line(event: Event) -> str:
@@ -464,13 +464,14 @@ def _change(line: str, seq: int) -> Change:
     number, state, etag, _, _, _, _, name = line.split("\t")
     if number != str(seq):
         raise ValueError("not the next change")
-    return Change(_unquoted(name), None if etag == "-" else etag, _state(state))
+    return Change(_unquoted(name), None if etag == "-" else etag, state_of(state))
 
 
-def _state(text: str) -> int:
-    if len(text) != 32:
+def state_of(text: str) -> int:
+    """The state that is written like this.  ValueError."""
+    if len(data := bytes.fromhex(text)) != 16 or len(text) != 32:
         raise ValueError("not a state")
-    return int(text, 16)
+    return int.from_bytes(data)
 
 
 def _digest(data: bytes) -> str:
