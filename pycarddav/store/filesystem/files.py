@@ -252,13 +252,20 @@ def replace(path: str, data: bytes) -> None:
         os.rename(temporary.path, path)
 
 
-def sync_folder(folder: str) -> None:
-    """Make what was renamed in *folder* survive a power cut."""
+@contextmanager
+def opened(folder: str) -> Iterator[int]:
+    """The descriptor of a folder."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _sync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def sync_folder(folder: str) -> None:
+    """Make what was renamed in *folder* survive a power cut."""
+    with opened(folder) as descriptor:
+        _sync(descriptor)
 
 
 def sync_disk(folder: str) -> None:
@@ -266,11 +273,8 @@ def sync_disk(folder: str) -> None:
 
     As many times fsync(2) would have a memory card write everything as many times.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with opened(folder) as descriptor:
         libc.sync_disk(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def sync_file(path: str) -> None:

@@ -42,7 +42,8 @@ class Folder:
     def scan(self) -> Iterator[tuple[str, os.stat_result]]:
         """Every card file, as the name of its card, and its status."""
         haste.wait()
-        with os.scandir(self.path) as items:
+        # Not by its path, which the kernel would walk for each file.
+        with files.opened(self.path) as descriptor, os.scandir(descriptor) as items:
             for item in items:
                 if (name := names.name_of(item.name)) is not None:
                     try:

@@ -102,7 +102,8 @@ class Layered(Mapping[str, Value], Generic[Value]):
 
     def get(self, key: str, default: object = None) -> Value | None:  # type: ignore[override]
         """The value, or None: the default of Mapping is of no use here, and slow."""
-        return self._above[key] if key in self._above else self._below.get(key)
+        above = self._above
+        return above[key] if above and key in above else self._below.get(key)
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.get(key) is not None

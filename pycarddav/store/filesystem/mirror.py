@@ -111,7 +111,8 @@ class Mirror:
         """The members, with times that prove something where these do by now."""
         snapshot, at = self.snapshot, None
         with suppress(Error), self.lock.within(_PATIENCE, looking=True):  # for both of one moment
-            snapshot, at = self.snapshot, self.journal.place
+            snapshot, place = self.snapshot, self.journal.place
+            at = place if place and place[:2] == (snapshot.seq, snapshot.state) else None
         settled: dict[str, Member | None] = {}
         for name in snapshot.members.unsettled():
             known = snapshot.members[name]

@@ -52,7 +52,7 @@ def conflicts(file: str) -> bool:
 
 def _is_plain(file: str) -> bool:
     """Whether name and file are the same word.  Asked of every file at every look at a folder."""
-    if not (file.endswith(_ENDING) or file.lower().endswith(_ENDING)) or _hides(file):
+    if not (file.endswith(_ENDING) or file.lower().endswith(_ENDING)) or file.startswith("."):
         return False
     if "onflict" in file and conflicts(file):
         return False
