@@ -1,11 +1,13 @@
 """A book that is opened again: from its index and the end of its journal, or from all of it."""
 
 import hashlib
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
-from pycarddav.dav.errors import InvalidSyncToken
+from pycarddav.dav.errors import InvalidSyncToken, Unavailable
 from pycarddav.dav.headers import ANYTHING
 from pycarddav.model import AddressBook, Author
 from pycarddav.store.filesystem import FilesystemStore, journal
@@ -150,16 +152,28 @@ def test_what_does_not_fit_together_is_not_gone_on_with(storage, do):
     assert not resumed
 
 
-def test_what_cannot_be_read_later_makes_tokens_unknown_not_wrong(storage):
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"")])
+def test_what_is_another_later_makes_tokens_unknown_not_wrong(storage, spoil):
     storage.change("a", "b", "-a")
     old, new = storage.tokens[-2:]
     store = FilesystemStore(storage.folder)
     book = store.book("alice", "friends")
-    (storage.state / "journal").write_bytes(b"")
     kept = store.opened(book).mirror.journal
+    spoil(storage.state / "journal")
     state = [int(token.partition("-")[2], 16) for token in (old, new)]
     assert kept.since(2, state[0]) is None
     assert kept.since(3, state[1]) == []
+
+
+def test_what_cannot_be_read_at_the_moment_is_asked_for_again(storage, monkeypatch):
+    storage.change("a", "b", "-a")
+    store = FilesystemStore(storage.folder)
+    book = store.book("alice", "friends")
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "open", lambda *_: os.open("/", os.O_WRONLY), raising=False)
+        with pytest.raises(Unavailable):
+            store.changes(book, storage.tokens[-2])
+    assert store.changes(book, storage.tokens[-2]).removed == ("a.vcf",)
 
 
 HEADS = [

@@ -371,15 +371,20 @@ class _Before:
 
     @cached_property
     def past(self) -> _Past:
+        """Unavailable."""
         try:
-            return self._read()
-        except (OSError, ValueError) as error:  # somebody has replaced it, and it is read anew
+            with files.trouble(self._path):
+                return self._read()
+        except ValueError as error:  # somebody has replaced it: it will be read anew
             log.warning("%s: of what was before, nothing is known: %s", self._path, error)
             return _Past(self._at.seq, self._at.state)
 
     def _read(self) -> _Past:
-        with open(self._path, "rb") as file:
-            data = file.read(self._at.offset)
+        try:
+            with open(self._path, "rb") as file:
+                data = file.read(self._at.offset)
+        except FileNotFoundError:
+            raise ValueError("it is gone") from None
         if _digest(data) != self._at.digest:
             raise ValueError("it is not what it was")
         base, rest = _base(data)
