@@ -380,6 +380,7 @@ class _Before:
             return _Past(self._at.seq, self._at.state)
 
     def _read(self) -> _Past:
+        haste.wait()
         try:
             with open(self._path, "rb") as file:
                 data = file.read(self._at.offset)
