@@ -25,6 +25,7 @@ class Member(NamedTuple):
 Row = bytes | Member  # the latter where it has no room in the former
 
 ROW = struct.Struct("<16sIqqQB")  # etag, size, mtime, ctime, inode, what the UID is
+_unpack, _new = ROW.unpack_from, tuple.__new__
 _STAMP, _SIZE_AND_TIME = struct.Struct("<IqqQ"), struct.Struct("<Iq")
 _STAMPED, _CTIME = slice(16, 16 + _STAMP.size), slice(28, 36)
 _DIGEST = 16  # octets
@@ -43,19 +44,17 @@ def pack(name: str, member: Member) -> Row:
         row = ROW.pack(digest, *member[2:], uid) + behind
     except (ValueError, struct.error):
         return member
-    return row if len(digest) == _DIGEST and _etag(digest) == member.etag else member
+    return row if len(digest) == _DIGEST and f'"{digest.hex()}"' == member.etag else member
 
 
 def unpack(name: str, row: Row) -> Member:
     """The member that this row is.  ValueError; struct.error."""
     if isinstance(row, Member):
         return row
-    etag, size, mtime, ctime, inode, uid = ROW.unpack_from(row)
-    return Member(_etag(etag), _uid(name, row, uid), size, mtime, ctime, inode)
-
-
-def _etag(digest: bytes) -> str:
-    return f'"{digest.hex()}"'
+    digest, size, mtime, ctime, inode, what = _unpack(row)
+    uid = name[: -len(_ENDING)] if what == _AS_NAMED else _other_uid(row, what)
+    # As Member() does it, in half the time: this is asked of every card of a listing.
+    return _new(Member, (f'"{digest.hex()}"', uid, size, mtime, ctime, inode))
 
 
 def behind(row: bytes) -> bool:
@@ -63,9 +62,7 @@ def behind(row: bytes) -> bool:
     return row[ROW.size - 1] == _APART
 
 
-def _uid(name: str, row: bytes, what: int) -> str | None:
-    if what == _AS_NAMED:
-        return name[: -len(_ENDING)]
+def _other_uid(row: bytes, what: int) -> str | None:
     return row[ROW.size :].decode() if what == _APART else None
 
 
@@ -136,7 +133,7 @@ class Members(Mapping[str, Member]):
     """All members by name: immutable, and cheap to have a changed copy of."""
 
     def __init__(self, rows: Layered[Row]) -> None:
-        self.rows = rows
+        self.rows, self._row = rows, rows.get
 
     @classmethod
     def of(cls, members: Mapping[str, Member]) -> "Members":
@@ -148,7 +145,7 @@ class Members(Mapping[str, Member]):
 
     def get(self, name: str, default: object = None) -> Member | None:  # type: ignore[override]
         """The member, or None: the default of Mapping is of no use here, and slow."""
-        row = self.rows.get(name)
+        row = self._row(name)
         return None if row is None else unpack(name, row)
 
     def __contains__(self, name: object) -> bool:
