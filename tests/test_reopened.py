@@ -215,6 +215,22 @@ def test_an_index_that_lies_changes_nothing(storage, head, body):
     assert storage.seen() == (expected, False)
 
 
+@pytest.mark.parametrize("field", range(2, 5))
+def test_an_index_that_lies_of_the_journal_is_not_believed(storage, field):
+    """With a digest of it that is right."""
+    storage.change("a", "b", "-a")
+    (expected, resumed), _ = storage.both()
+    path = storage.state / "index"
+    head, body = path.read_bytes().partition(b"\n")[2].split(b"\n", 1)
+    fields = head.split(b" ")
+    fields[field] = b"1" * len(fields[field])
+    rest = b" ".join(fields) + b"\n" + body
+    title = f"pycarddav-index 2 {hashlib.sha256(rest).hexdigest()}\n".encode()
+    path.write_bytes(title + rest)
+    assert resumed
+    assert storage.seen() == (expected, False)
+
+
 @pytest.mark.parametrize("state", ["-" + "0" * 31, "+" + "0" * 31, "0" * 31, "0_" * 16, " " * 32])
 def test_a_state_that_is_none_damages_the_journal_and_nothing_else(storage, state):
     storage.change("a", "b", close=False)

@@ -152,11 +152,11 @@ class Journal:
         try:
             with open(self.path, "rb") as file:
                 data = file.read()[: at.offset]
-            if not data or len(data) != at.offset or _digest(data) != at.digest:
+            if (len(data), _digest(data)) != at[3:] or not _ends_at(at, data):
                 return None
             self._know(data)
             return self.appended()
-        except (OSError, Replaced):
+        except (OSError, ValueError, Replaced):
             return None
         finally:
             self._shown = self._past
@@ -451,6 +451,15 @@ def _base(data: bytes) -> tuple[Past, bytes]:
         etag, _, name = line.decode().partition("\t")
         members[_unquoted(name)] = etag
     return Past(time, int(seq), state_of(state), members, []), lines[-1]
+
+
+def _ends_at(at: Position, data: bytes) -> bool:
+    """Whether these octets of a journal count and end like this.  ValueError."""
+    *_, seq, state, members, _ = data.partition(b"\n")[0].decode().split(" ")
+    changes = data.count(b"\n") - 1 - int(members)
+    if changes:
+        _, state, *_ = data[data.rfind(b"\n", 0, -1) + 1 :].decode().split("\t")
+    return (int(seq), int(seq) + changes, state_of(state)) == (at.first, at.seq, at.state)
 
 
 def _line(event: Event) -> str:

@@ -35,13 +35,13 @@ _ENDING = ".vcf"  # most clients call a card by its UID: it need not be kept twi
 
 def pack(name: str, member: Member) -> Row:
     """The row of this member."""
-    uid, behind = _NO_UID, b""
+    uid, rest = _NO_UID, b""
     try:
         if member.uid is not None:
             uid = _AS_NAMED if named(member.uid) == name else _APART
-            behind = member.uid.encode() if uid == _APART else b""
+            rest = member.uid.encode() if uid == _APART else b""
         digest = bytes.fromhex(member.etag[1:-1])
-        row = ROW.pack(digest, *member[2:], uid) + behind
+        row = ROW.pack(digest, *member[2:], uid) + rest
     except (ValueError, struct.error):
         return member
     return row if len(digest) == _DIGEST and f'"{digest.hex()}"' == member.etag else member
