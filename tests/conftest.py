@@ -27,6 +27,7 @@ from pycarddav.protocol.messages import Request, Response
 from pycarddav.serve.connection import READING
 from pycarddav.store import Store
 from pycarddav.store.filesystem import FilesystemStore
+from pycarddav.store.filesystem.texts import Texts
 from pycarddav.store.memory import MemoryStore
 from pycarddav.transfer.report import Fate
 from pycarddav.vcard import skim
@@ -45,6 +46,7 @@ def pytest_configure(config):
         Cache.put = lambda cache, key, value, size: None  # type: ignore[method-assign]
         skim.uid = lambda data: None
         stencil.FEW = sys.maxsize
+        Texts.add = lambda texts, new, current: None  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session")

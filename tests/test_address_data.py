@@ -1,11 +1,16 @@
 """CARDDAV:address-data: types, versions, and a choice of properties."""
 
+import hashlib
+from contextlib import suppress
+from itertools import product
+from pathlib import Path
+
 import pytest
 
 from pycarddav.dav import xml
 from pycarddav.dav.errors import BadRequest, NoConversion, UnsupportedAddressData
 from pycarddav.vcard import address_data, partial
-from pycarddav.vcard.address_data import AddressData
+from pycarddav.vcard.address_data import REVISION, AddressData
 from pycarddav.vcard.partial import Choice
 
 CARD = b"""\
@@ -160,3 +165,12 @@ def test_get_answers_what_is_stored_unless_another_form_is_preferred(accept, of_
 @pytest.mark.parametrize("data", [b"", b"BEGIN:VCARD\r\nVERSION:5.0\r\nX:\0\r\nEND:VCARD\r\n"])
 def test_what_cannot_be_converted_is_answered_as_it_is(data):
     assert address_data.negotiate(data, "text/vcard;version=4.0") == (OLD_TYPE, data)
+
+
+def test_what_becomes_of_a_card_changes_only_with_the_revision():
+    """Stores keep what became of it: raise address_data.REVISION with this digest."""
+    digest = hashlib.sha256()
+    for path, version in product(sorted((Path(__file__).parent / "cards").glob("*.vcf")), "34"):
+        with suppress(NoConversion):
+            digest.update(AddressData(version=f"{version}.0").ready(path.read_bytes()))
+    assert (REVISION, digest.hexdigest()[:16]) == (1, "e7b2db92c82918d5")

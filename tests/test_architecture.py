@@ -20,8 +20,7 @@ LAYERS = [
 PROTOCOL = [
     "registry", "messages", "indexes", "cache", "compression", "witness", "context", "urls",
     "access", "locks", "guards", "quota", "tree", "search", "propfind", "prefer", "prerender",
-    "stencil",
-    "members", "bodies", "properties", "reports", "methods", "app",
+    "stencil", "texts", "members", "bodies", "properties", "reports", "methods", "app",
 ]  # fmt: skip
 PURE = ["dav", "vcard"]
 INPUT_AND_OUTPUT = {"os", "socket", "subprocess", "pathlib", "tempfile", "logging", "waitress"}

@@ -598,3 +598,15 @@ class Copy:
             elif not changes.more:
                 return token
         raise AssertionError("the pages have no end")
+
+
+# Texts
+
+
+def test_texts_are_kept_by_form_and_etag_or_forgotten(store, book, put):
+    (ada, _), (bob, _) = put("ada.vcf"), put("bob.vcf")
+    store.save_texts(book, "3.0", {ada.etag: b"A"})
+    store.save_texts(book, "3.0", {bob.etag: b"B"})
+    known = store.texts(book, "3.0", [bob.etag, ada.etag, etag(b"")])
+    assert known.items() <= {ada.etag: b"A", bob.etag: b"B"}.items()
+    assert store.texts(book, "4.0", [ada.etag]) == {}

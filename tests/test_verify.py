@@ -80,8 +80,13 @@ def history(server):
     return "history", f"{'0' * 32}.vcf"
 
 
+def texts(server):
+    (server.state / "texts-3.0").write_bytes(b"not that")
+    return "texts", "texts-3.0"
+
+
 @pytest.mark.parametrize(
-    "do", [empty, half, leftover, half_a_book, half_a_copy, open_to_all, index, history]
+    "do", [empty, half, leftover, half_a_book, half_a_copy, open_to_all, index, texts, history]
 )
 def test_what_can_be_made_anew_is_found_and_repaired(tidied, do):
     good = tidied.contents()

@@ -57,5 +57,4 @@ class Caches:
 
     responses: Cache[tuple[Hashable, Response]] = field(default_factory=budget(24 * MEBIBYTE))
     indexes: Cache[BookIndex] = field(default_factory=budget(32 * MEBIBYTE))
-    cards: Cache[bytes] = field(default_factory=budget(8 * MEBIBYTE))
-    kinds: Cache[int] = field(default_factory=budget(1000))  # each is one
+    stencils: Cache[tuple[tuple[str, tuple[int, ...]], ...]] = field(default_factory=budget(200))

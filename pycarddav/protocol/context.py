@@ -1,6 +1,7 @@
 """What a registered function may know besides its resource."""
 
 import time
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from ..dav.errors import BadRequest
@@ -79,3 +80,8 @@ def in_force(locks: tuple[Lock, ...]) -> tuple[Lock, ...]:
     """Those that have not expired."""
     now = time.time()
     return tuple(lock for lock in locks if lock.expires > now)
+
+
+def asks(ctx: Context) -> Hashable:
+    """All that an answer depends on, but for what is asked, and of what."""
+    return ctx.principal, ctx.limits, ctx.base, ctx.request.origin

@@ -6,9 +6,9 @@ from ..dav.errors import CardUnavailable, NotFound
 from ..dav.xml import Fragment
 from ..model import AddressBook, BrokenCard, Card, Entry, Resource
 from .context import Context
-from .prerender import card_by_card
 from .propfind import PropFind
 from .stencil import stencilled
+from .texts import kept
 
 
 def members(
@@ -19,7 +19,7 @@ def members(
     return look(book, names)
 
 
-@card_by_card
+@kept
 def answered(
     book: AddressBook, wanted: PropFind, ctx: Context, names: Collection[str] | None = None
 ) -> Iterator[tuple[Entry, Fragment]]:

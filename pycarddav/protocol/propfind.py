@@ -16,6 +16,7 @@ from ..dav.names import CARDDAV, DAV
 from ..dav.preferences import MINIMAL
 from ..dav.xml import XML, E, Whole
 from ..model import Dead, Resource
+from ..vcard.address_data import AddressData
 from .context import Context
 from .registry import prop
 
@@ -73,7 +74,12 @@ class PropFind:
     @cached_property
     def wants_content(self) -> bool:
         """Whether cards must be read: a listing never reads what it will not send."""
-        return any(name == CARDDAV.address_data for name, _ in self.names)
+        return self.form is not None
+
+    @cached_property
+    def form(self) -> AddressData | None:
+        """The form in which the content is wanted, if it is."""
+        return dict(self.names).get(CARDDAV.address_data)
 
     @cached_property
     def _plans(self) -> dict[type, tuple[list[tuple[str, Getter]], list[str]]]:

@@ -7,6 +7,8 @@ entry   a card as a listing knows it; a Card is an entry with its content, a Bro
         content cannot be had at the moment: that one card is neither gone nor a reason to refuse
         the others
 etag    quoted, strong, a hash of the stored bytes: equal bytes, equal etag
+text    octets that somebody has made of the card with this etag, in a form of this name: derived,
+        and may be forgotten at any time
 token   opaque, of characters that a URI may hold; equal state, equal token while nothing happens
 lock    what a client was promised (RFC 4918 §6): kept by the engine, heeded by whoever asks it
 
@@ -18,7 +20,7 @@ ones InsufficientStorage when there is no room.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -86,6 +88,12 @@ class Store(Protocol):
         self, book: AddressBook, names: Collection[str] | None = None
     ) -> Iterator[Card | BrokenCard]:
         """As entries(), with their content; each etag is that of the very bytes."""
+
+    def texts(self, book: AddressBook, form: str, etags: Iterable[str]) -> dict[str, bytes]:
+        """What save_texts() was given for these etags, as far as it is still known."""
+
+    def save_texts(self, book: AddressBook, form: str, texts: Mapping[str, bytes]) -> None:
+        """Keep these texts of cards in the book, by etag, or do not."""
 
     def put(
         self,

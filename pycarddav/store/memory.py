@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +18,7 @@ class _Book:
     cards: dict[str, tuple[Card, str | None]] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)  # names, as they changed; a position is a token
     revision: int = 0
+    texts: dict[str, dict[str, bytes]] = field(default_factory=dict)  # by form and etag
 
 
 class MemoryStore:
@@ -103,15 +104,31 @@ class MemoryStore:
         return not there
 
     def entries(self, book: AddressBook, names: Collection[str] | None = None) -> Iterator[Entry]:
-        for card in self.cards(book, names):
+        for card in self._found(book, names):
             yield Entry(book, card.name, card.etag, card.size, card.modified, card.dead)
 
     def cards(self, book: AddressBook, names: Collection[str] | None = None) -> Iterator[Card]:
+        for card in self._found(book, names):
+            yield replace(card, book=book)
+
+    def _found(self, book: AddressBook, names: Collection[str] | None) -> Iterator[Card]:
         with self._lock:
             found = dict(self._kept(book).cards)
         for name in sorted(found) if names is None else names:
             if name in found:
-                yield replace(found[name][0], book=book)
+                yield found[name][0]
+
+    def texts(self, book: AddressBook, form: str, etags: Iterable[str]) -> dict[str, bytes]:
+        with self._lock:
+            known = self._kept(book).texts.get(form, {})
+            return {etag: known[etag] for etag in etags if etag in known}
+
+    def save_texts(self, book: AddressBook, form: str, texts: Mapping[str, bytes]) -> None:
+        with self._lock:
+            kept = self._kept(book)
+            known = {**kept.texts.get(form, {}), **texts}
+            etags = {card.etag for card, _ in kept.cards.values()}
+            kept.texts[form] = {etag: known[etag] for etag in etags & known.keys()}
 
     def put(
         self,

@@ -6,9 +6,11 @@ from xml.etree.ElementTree import Element
 
 from ..dav import headers
 from ..dav.errors import NoConversion, UnsupportedAddressData
+from ..dav.xml import escape
 from . import content, convert, jcard, partial
 
 VCARD = "text/vcard"
+REVISION = 1  # to be raised with every change to what becomes of a card: some keep the old texts
 
 # How a card of this version is written as this content type.  Clients take the first: 3.0, because
 # macOS drops cards of 4.0.
@@ -41,6 +43,15 @@ class AddressData:
     def text(self, data: bytes) -> str:
         """As render, for an XML document."""
         return content.text(self.render(data))
+
+    def ready(self, data: bytes) -> bytes:
+        """As text, as it stands between the tags of a document."""
+        return escape(self.text(data)).encode()
+
+    @property
+    def kept(self) -> str | None:
+        """Under which name a store may keep the texts of this form; None for those of a few."""
+        return self.version if self.choice is None and self.content_type == VCARD else None
 
     @property
     def media_type(self) -> str:

@@ -1,6 +1,7 @@
 """addressbook-query (RFC 6352 §8.6)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from xml.etree.ElementTree import Element
 
 from ...dav import multistatus
@@ -13,9 +14,9 @@ from ...vcard import query
 from .. import tree
 from ..bodies import multistatus_response
 from ..context import Context
+from ..members import responses
 from ..messages import Response
-from ..prerender import one_card
-from ..propfind import PropFind, requested
+from ..propfind import requested
 from ..registry import report
 from ..search import Cards, matches, matching
 
@@ -30,7 +31,7 @@ def query_book(book: AddressBook, body: Element, ctx: Context) -> Response:
 def query_card(entry: Entry, body: Element, ctx: Context) -> Response:
     wants = query.parse(body.find(CARDDAV.filter))
     cards = (card for card in ctx.store.cards(entry.book, [entry.name]) if matches(wants, card))
-    return _response(entry, cards, body, ctx)
+    return _response(entry, [cards], body, ctx)
 
 
 @report(CARDDAV.addressbook_query, on=Home)
@@ -41,28 +42,22 @@ def query_home(home: Home, body: Element, ctx: Context) -> Response:
 
 def _query(resource: Resource, books: list[AddressBook], body: Element, ctx: Context) -> Response:
     wants = query.parse(body.find(CARDDAV.filter))
-    cards = (card for book in books for card in matching(book, wants, ctx))
-    return _response(resource, cards, body, ctx)
+    return _response(resource, (matching(book, wants, ctx) for book in books), body, ctx)
 
 
-def _response(resource: Resource, cards: Cards, body: Element, ctx: Context) -> Response:
+def _response(resource: Resource, found: Iterable[Cards], body: Element, ctx: Context) -> Response:
+    """*found* are the cards of each book."""
     wanted, limit = requested(body, ctx), _limit(body, ctx)
-    return multistatus_response(_answers(resource, cards, wanted, limit, ctx))
+    answers = (answer for cards in found for _, answer in responses(cards, wanted, ctx))
+    return multistatus_response(_limited(resource, answers, limit, ctx))
 
 
-def _answers(
-    resource: Resource, cards: Cards, wanted: PropFind, limit: int, ctx: Context
+def _limited(
+    resource: Resource, answers: Iterator[Fragment], limit: int, ctx: Context
 ) -> Iterator[Fragment]:
-    for number, card in enumerate(cards):
-        if number == limit:  # §8.6.2: not counted itself
-            yield multistatus.truncated(ctx.href(resource))
-            return
-        yield _answer(card, wanted, ctx)
-
-
-@one_card
-def _answer(card: Entry, wanted: PropFind, ctx: Context) -> Fragment:
-    return wanted.answer(card, ctx)
+    yield from islice(answers, limit)
+    if next(answers, None) is not None:
+        yield multistatus.truncated(ctx.href(resource))  # §8.6.2: not counted itself
 
 
 def _depth(ctx: Context) -> str:

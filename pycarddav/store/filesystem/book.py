@@ -4,16 +4,18 @@ import logging
 import os
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import NamedTuple
 
+from ... import __version__
 from ...dav.errors import (
     CardUnavailable,
     Conflict,
     Error,
     InvalidSyncToken,
+    NoConversion,
     NotFound,
     PreconditionFailed,
     UidConflict,
@@ -21,14 +23,17 @@ from ...dav.errors import (
 )
 from ...dav.headers import Condition
 from ...model import Author, Changes, encode
+from ...vcard import address_data
+from ...vcard.address_data import AddressData
 from .. import etag, same_uid
-from . import files, member, token
+from . import files, member, texts, token
 from .folder import Folder
 from .history import BROKEN, History
 from .journal import Cause, Past, now
 from .members import Member
 from .mirror import Mirror
 from .snapshot import Snapshot
+from .texts import Texts
 from .token import EMPTY, Part
 from .watch import Watches
 
@@ -52,6 +57,7 @@ class Book:
         self.mirror = Mirror(folder, state, watches)
         self.history = History(os.path.join(state, "history"))
         self._trouble: Error | None = None
+        self._texts: dict[str, Texts] = {}  # by form
 
     def fresh(self) -> Snapshot:
         """What is there now; the last that was seen while the folder cannot be trusted.
@@ -116,6 +122,35 @@ class Book:
             return files.read(self.folder.file(name), member.LARGEST)[0]
         except (OSError, ValueError):
             return None
+
+    def texts(self, form: str) -> Texts:
+        """The texts of this form that are kept."""
+        if not (found := self._texts.get(form)):
+            title = f"{__version__} {address_data.REVISION} {form}"
+            found = self._texts.setdefault(form, Texts(self.places[1], form, title))
+        return found
+
+    def save_texts(self, form: str, new: Mapping[str, bytes]) -> None:
+        """As the Store says."""
+        members = self.mirror.snapshot.members
+        self.texts(form).add(new, lambda: [member.etag for member in members.values()])
+
+    def make_ready(self, names: Collection[str]) -> None:
+        """Keep the texts that clients will ask for first."""
+        members, form = self.mirror.snapshot.members, AddressData()
+        etags = {name: member.etag for name in names if (member := members.get(name))}
+        known = self.texts(form.version).get(etags.values())
+        new = {}
+        for name in [name for name in etags if etags[name] not in known]:
+            data = self._read(name)
+            if data is not None and etag(data) == etags[name]:
+                with suppress(NoConversion):
+                    new[etags[name]] = form.ready(data)
+        self.save_texts(form.version, new)
+
+    def all_texts(self) -> list[Texts]:
+        """The texts of every form that are kept."""
+        return [self.texts(form) for form in texts.forms(self.places[1])]
 
     def past(self) -> Past:
         """All that the journal knows."""

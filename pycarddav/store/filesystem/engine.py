@@ -5,7 +5,7 @@ What the server needs beside the cards lies in ``<folder>/.pycarddav/<owner>/<bo
 
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -245,6 +245,12 @@ class FilesystemStore:
             if found:
                 member, data = found
                 yield Card(*_facts(book, name, member, dead), data)
+
+    def texts(self, book: AddressBook, form: str, etags: Iterable[str]) -> dict[str, bytes]:
+        return self._shelf.book(book).texts(form).get(etags)
+
+    def save_texts(self, book: AddressBook, form: str, texts: Mapping[str, bytes]) -> None:
+        self._shelf.book(book).save_texts(form, texts)
 
     def put(
         self,

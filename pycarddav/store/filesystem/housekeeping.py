@@ -7,6 +7,7 @@ from .book import Book
 from .retention import Retention
 
 _AT_ONCE = 500  # copies: so many small files are a second's work of a slow disk
+_IN_MEMORY = 50  # texts
 
 
 def tidy(book: Book, keep: Retention) -> None:
@@ -29,7 +30,10 @@ def tidy(book: Book, keep: Retention) -> None:
 
 
 def keep_up(book: Book) -> None:
-    """Copy to the history what is new in the book, before somebody writes into its files."""
+    """Copy to the history what is new in the book, before somebody writes into its files.
+
+    And make it ready for whoever asks for it, as all other devices will.
+    """
     if not book.mirror.new:
         return
     names = list(book.mirror.new)[:_AT_ONCE]
@@ -39,3 +43,5 @@ def keep_up(book: Book) -> None:
         for name in names:
             if member := members.get(name):
                 book.history.copy(book.folder.file(name), member.etag)
+    for n in range(0, len(names), _IN_MEMORY):
+        book.make_ready(names[n : n + _IN_MEMORY])

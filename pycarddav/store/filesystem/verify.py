@@ -70,6 +70,7 @@ def _book(book: Book, repair: bool) -> Iterator[Finding | None]:
     yield from _properties(book)
     yield from _journal(book, repair)
     yield from _index(book, repair)
+    yield from _texts(book, repair)
     yield from _history(book, repair)
     for folder in (*book.places, book.history.folder):
         yield from _leftovers(folder, repair)
@@ -165,6 +166,14 @@ def _index(book: Book, repair: bool) -> Iterator[Finding]:
         if repair:
             book.mirror.save_index(at_least=0)
         yield Finding("index", book.mirror.index, problem, "it is made anew by itself", repair)
+
+
+def _texts(book: Book, repair: bool) -> Iterator[Finding]:
+    for texts in book.all_texts():
+        if problem := texts.problem():
+            if repair:
+                texts.drop()
+            yield Finding("texts", texts.path, problem, "it is made anew by itself", repair)
 
 
 def _history(book: Book, repair: bool) -> Iterator[Finding]:
