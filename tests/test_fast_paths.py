@@ -16,6 +16,7 @@ from pycarddav.dav.errors import Error
 from pycarddav.dav.headers import http_date
 from pycarddav.dav.names import CALENDARSERVER, CARDDAV, DAV
 from pycarddav.model import AddressBook, BrokenCard, Entry, Principal
+from pycarddav.protocol import indexes
 from pycarddav.protocol.app import App
 from pycarddav.protocol.bodies import SMALL, parsed
 from pycarddav.protocol.cache import Cache, Caches
@@ -316,6 +317,51 @@ def test_what_a_search_finds_is_filled_in(client, caches_are_on, monkeypatch):
     monkeypatch.setattr(PropFind, "answer", None)
     assert client.query("<C:filter/>", *names) == first
     assert client.multiget(BOOK + "1.vcf", BOOK + "2.vcf", names=names).items() <= first.items()
+
+
+def asked_after_a_start(store):
+    """What a query finds, of a server that remembers nothing, and the cards that it has read."""
+    store.read.clear()
+    found = with_caches(store=store).query(f"<C:filter>{FILTERS[0]}</C:filter>")
+    return sorted(found), sorted(store.read)
+
+
+def test_after_a_start_a_query_reads_what_has_changed_since(caches_are_on, monkeypatch):
+    monkeypatch.setattr(indexes, "_FEW", 0)
+    store = Watched()
+    store.save_book(AddressBook("alice", "friends"))
+    client = with_caches(store=store)
+    for name in ("ada", "grace", "jürgen"):
+        client.put(f"{name}.vcf", vcard(name, name.title()))
+    assert asked_after_a_start(store)[0] == [f"{BOOK}grace.vcf"]
+    assert asked_after_a_start(store) == ([f"{BOOK}grace.vcf"], ["grace.vcf"])
+    client.put("ada.vcf", vcard("ada", "Graham"))
+    client("DELETE", BOOK + "grace.vcf")
+    assert asked_after_a_start(store) == ([f"{BOOK}ada.vcf"], ["ada.vcf", "ada.vcf"])
+    assert asked_after_a_start(store) == ([f"{BOOK}ada.vcf"], ["ada.vcf"])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"[]\n", b"[" * 100_000, b"\xff\n", b'["x","y",[]]\n', "cut", "token", "damaged"],
+    ids=range(8),
+)
+def test_a_kept_index_that_is_none_is_made_anew(caches_are_on, monkeypatch, data):
+    monkeypatch.setattr(indexes, "_FEW", 0)
+    store = Watched()
+    store.save_book(AddressBook("alice", "friends"))
+    with_caches(store=store).put("grace.vcf", vcard("1", "Grace"))
+    asked_after_a_start(store)
+    book = store.book("alice", "friends")
+    good = store.recall(book, "query")
+    changed = {
+        "cut": good[:-1],
+        "token": good.replace(book.token.encode(), b"another"),
+        "damaged": good.replace(b"grace.vcf", b"\xff\xff\xff\xff\xff.vcf"),
+    }
+    store.remember(book, "query", changed.get(data, data))
+    assert asked_after_a_start(store) == ([f"{BOOK}grace.vcf"], ["grace.vcf"] * 2)
+    assert store.recall(book, "query") == good
 
 
 def test_an_index_that_would_be_too_large_is_none(client):

@@ -149,3 +149,34 @@ def test_a_text_of_every_indexed_property_is_found():
     index = Index([(name, card(f"{name}:needle")) for name in NAMES])
     for name in NAMES:
         assert index.candidates(any_of(having(name, "needle"))) == {name}
+
+
+LONG = card(f"FN:Ada {'x' * 2000}")
+
+
+@pytest.mark.parametrize("cards", [{}, CARDS, {"long": LONG, **CARDS}])
+def test_an_index_that_was_kept_finds_the_same(cards):
+    index = Index(cards.items())
+    index.put("ada", BOB)
+    index.remove("bob")
+    again = Index.load(index.dump())
+    assert (len(again), again.size) == (len(index), index.size)
+    for wanted, _ in FOUND:
+        assert again.candidates(wanted) == index.candidates(wanted)
+    again.put("eve", ADA)
+    assert "eve" in (again.candidates(any_of(having("FN", "lovelace"))) or ())
+
+
+DUMP = Index({"long": LONG, **CARDS}.items()).dump()
+
+
+@given(st.integers(0, len(DUMP) - 1), st.integers(0, 255), st.sampled_from([None, 4, 200]))
+def test_what_is_no_index_is_refused_or_searched_to_an_end(at, octet, length):
+    data = bytearray(DUMP)
+    data[at] = octet
+    try:
+        index = Index.load(bytes(data[:length]))
+    except ValueError:
+        return
+    for wanted, _ in FOUND:
+        index.candidates(wanted)

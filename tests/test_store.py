@@ -610,3 +610,13 @@ def test_texts_are_kept_by_form_and_etag_or_forgotten(store, book, put):
     known = store.texts(book, "3.0", [bob.etag, ada.etag, etag(b"")])
     assert known.items() <= {ada.etag: b"A", bob.etag: b"B"}.items()
     assert store.texts(book, "4.0", [ada.etag]) == {}
+
+
+def test_what_was_derived_is_recalled_or_forgotten(store, book, put):
+    assert store.recall(book, "query") is None
+    for data in (b"one", b"two"):
+        store.remember(book, "query", data)
+        assert store.recall(book, "query") == data
+    put("ada.vcf")
+    assert store.recall(book, "query") == b"two"
+    assert store.recall(book, "other") is None

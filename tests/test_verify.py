@@ -85,9 +85,18 @@ def texts(server):
     return "texts", "texts-3.0"
 
 
-@pytest.mark.parametrize(
-    "do", [empty, half, leftover, half_a_book, half_a_copy, open_to_all, index, texts, history]
-)
+def derived(server):
+    server.store.remember(server.book, "query", b"something")
+    path = server.state / "derived-query"
+    path.write_bytes(path.read_bytes()[:-1])
+    return "derived", "derived-query"
+
+
+UNFINISHED = [leftover, half_a_book, half_a_copy]
+DERIVED = [index, texts, derived]
+
+
+@pytest.mark.parametrize("do", [empty, half, open_to_all, history, *UNFINISHED, *DERIVED])
 def test_what_can_be_made_anew_is_found_and_repaired(tidied, do):
     good = tidied.contents()
     finding = do(tidied)

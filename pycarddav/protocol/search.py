@@ -57,6 +57,6 @@ def _candidates(book: AddressBook, wants: Filter, ctx: Context) -> list[str] | N
         if indexes.get(book.path) is None:  # nothing is remembered here
             return None
     index = kept.at(book, ctx.store) if wants.props else None
-    found = index.candidates(wants) if index else None
-    indexes.put(book.path, kept, index.size if index else 1)
+    found = index.candidates(wants) if index is not None else None
+    indexes.put(book.path, kept, 1 if index is None else index.size)
     return None if found is None else sorted({*found, *kept.unread})

@@ -95,6 +95,12 @@ class Store(Protocol):
     def save_texts(self, book: AddressBook, form: str, texts: Mapping[str, bytes]) -> None:
         """Keep these texts of cards in the book, by etag, or do not."""
 
+    def recall(self, book: AddressBook, what: str) -> bytes | None:
+        """What remember() was given last of this name, if it is still known."""
+
+    def remember(self, book: AddressBook, what: str, data: bytes) -> None:
+        """Keep what was derived from all cards of the book, whatever becomes of them, or do not."""
+
     def put(
         self,
         book: AddressBook,

@@ -19,6 +19,7 @@ class _Book:
     log: list[str] = field(default_factory=list)  # names, as they changed; a position is a token
     revision: int = 0
     texts: dict[str, dict[str, bytes]] = field(default_factory=dict)  # by form and etag
+    derived: dict[str, bytes] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -129,6 +130,14 @@ class MemoryStore:
             known = {**kept.texts.get(form, {}), **texts}
             etags = {card.etag for card, _ in kept.cards.values()}
             kept.texts[form] = {etag: known[etag] for etag in etags & known.keys()}
+
+    def recall(self, book: AddressBook, what: str) -> bytes | None:
+        with self._lock:
+            return self._kept(book).derived.get(what)
+
+    def remember(self, book: AddressBook, what: str, data: bytes) -> None:
+        with self._lock:
+            self._kept(book).derived[what] = data
 
     def put(
         self,

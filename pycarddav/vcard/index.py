@@ -8,6 +8,7 @@ rows are packed.  What is found is a superset: whoever asks still matches the ca
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import accumulate, pairwise
 from threading import Lock
 
 from . import query
@@ -17,6 +18,7 @@ from .query import Filter, PropFilter, TextMatch
 # What clients search by, and short enough to be kept.
 NAMES: tuple[str, ...] = ("FN", "N", "NICKNAME", "EMAIL", "TEL", "ORG", "CATEGORIES", "UID")
 NAMES += ("KIND", "X-ADDRESSBOOKSERVER-KIND")
+REVISION = 1  # to be raised with every change to what is found where: some keep an index
 _LONGEST = 1_000  # octets of one property in one card; longer ones can always match
 _BEFORE = b"\xff"  # each value; never part of UTF-8
 _MIN_DEAD = 64  # rows, before packing is worth it
@@ -32,6 +34,22 @@ class _Column:
         self.text = bytearray()
         self.ends = array("I")
         self.overlong: Rows = set()
+
+    @classmethod
+    def of(cls, text: bytes, ends: bytes, overlong: bytes, rows: int) -> "_Column":
+        """A column with what parts() has given.  ValueError where that cannot be."""
+        column = cls()
+        column.text, column.ends = bytearray(text), _numbers(ends)
+        column.overlong = set(_numbers(overlong))
+        order = sorted(column.ends)  # a search would never end in another
+        if len(order) != rows or [*column.ends] != order or order[-1:] not in ([], [len(text)]):
+            raise ValueError("the columns do not fit")
+        return column
+
+    def parts(self) -> tuple[bytes, bytes, bytes]:
+        """All that it is."""
+        overlong = array("I", sorted(self.overlong))
+        return bytes(self.text), self.ends.tobytes(), overlong.tobytes()
 
     def append(self, value: bytes) -> None:
         if len(value) > _LONGEST:
@@ -71,6 +89,35 @@ class Index:
         self._columns = {name: _Column() for name in NAMES}
         for name, vcard in cards:
             self.put(name, vcard)
+
+    @classmethod
+    def load(cls, data: bytes) -> "Index":
+        """The index that dump() has made this of.  ValueError where it cannot have."""
+        number = 1 + 3 * len(NAMES)
+        sizes = _numbers(data[: 4 * number])
+        at = [*accumulate(sizes, initial=4 * number)]
+        if len(sizes) != number or at[-1] != len(data):
+            raise ValueError("the parts do not fit")
+        names, *parts = (data[begin:end] for begin, end in pairwise(at))
+        index = cls()
+        index._names += names.decode().split("\0") if names else []
+        index._rows = {name: row for row, name in enumerate(index._names) if name is not None}
+        for n, name in enumerate(NAMES):
+            text, ends, overlong = parts[3 * n : 3 * n + 3]
+            index._columns[name] = _Column.of(text, ends, overlong, len(index._names))
+        return index
+
+    def dump(self) -> bytes:
+        """All that it knows."""
+        with self._lock:
+            self._pack()
+            parts = ["\0".join(self._rows).encode()]
+            for name in NAMES:
+                parts += self._columns[name].parts()
+        return b"".join((array("I", map(len, parts)).tobytes(), *parts))
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     @property
     def size(self) -> int:
@@ -129,6 +176,12 @@ class Index:
         parts = [_text(column, text) for text in item.texts] + [None] * len(item.params)
         rows = _combined(item.test, parts)
         return column.present() if rows is None else rows
+
+
+def _numbers(data: bytes) -> "array[int]":
+    numbers = array("I")
+    numbers.frombytes(data)
+    return numbers
 
 
 def _combined(test: str, parts: list[Rows | None]) -> Rows | None:

@@ -26,7 +26,7 @@ from ...model import Author, Changes, encode
 from ...vcard import address_data
 from ...vcard.address_data import AddressData
 from .. import etag, same_uid
-from . import files, member, texts, token
+from . import derived, files, member, texts, token
 from .folder import Folder
 from .history import BROKEN, History
 from .journal import Cause, Past, now
@@ -151,6 +151,10 @@ class Book:
     def all_texts(self) -> list[Texts]:
         """The texts of every form that are kept."""
         return [self.texts(form) for form in texts.forms(self.places[1])]
+
+    def derived(self, what: str) -> str:
+        """The path of what somebody has derived from the book."""
+        return derived.path(self.places[1], what)
 
     def past(self) -> Past:
         """All that the journal knows."""

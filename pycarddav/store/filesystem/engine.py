@@ -15,7 +15,18 @@ from ... import haste
 from ...dav.errors import CardUnavailable, Error, NotFound
 from ...dav.headers import NEW, Condition
 from ...model import AddressBook, Author, BrokenCard, Card, Changes, Dead, Entry, Home, Lock
-from . import deleted, files, health, housekeeping, leftovers, names, promises, properties, shelf
+from . import (
+    deleted,
+    derived,
+    files,
+    health,
+    housekeeping,
+    leftovers,
+    names,
+    promises,
+    properties,
+    shelf,
+)
 from .book import Book, Wanted
 from .health import Tally
 from .journal import Cause, now
@@ -251,6 +262,12 @@ class FilesystemStore:
 
     def save_texts(self, book: AddressBook, form: str, texts: Mapping[str, bytes]) -> None:
         self._shelf.book(book).save_texts(form, texts)
+
+    def recall(self, book: AddressBook, what: str) -> bytes | None:
+        return derived.load(self._shelf.book(book).derived(what))
+
+    def remember(self, book: AddressBook, what: str, data: bytes) -> None:
+        derived.save(self._shelf.book(book).derived(what), data)
 
     def put(
         self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ...dav.errors import Error
 from .. import etag
-from . import files, index, leftovers, member, names, properties
+from . import derived, files, index, leftovers, member, names, properties
 from .book import Book
 from .engine import FilesystemStore
 
@@ -71,6 +71,7 @@ def _book(book: Book, repair: bool) -> Iterator[Finding | None]:
     yield from _journal(book, repair)
     yield from _index(book, repair)
     yield from _texts(book, repair)
+    yield from _derived(book, repair)
     yield from _history(book, repair)
     for folder in (*book.places, book.history.folder):
         yield from _leftovers(folder, repair)
@@ -174,6 +175,14 @@ def _texts(book: Book, repair: bool) -> Iterator[Finding]:
             if repair:
                 texts.drop()
             yield Finding("texts", texts.path, problem, "it is made anew by itself", repair)
+
+
+def _derived(book: Book, repair: bool) -> Iterator[Finding]:
+    for path in derived.paths(book.places[1]):
+        if problem := derived.problem(path):
+            if repair:
+                derived.drop(path)
+            yield Finding("derived", path, problem, "it is made anew by itself", repair)
 
 
 def _history(book: Book, repair: bool) -> Iterator[Finding]:
