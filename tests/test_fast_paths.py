@@ -3,6 +3,7 @@
 import os
 import zlib
 from dataclasses import fields, replace
+from inspect import unwrap
 from itertools import product
 from urllib.parse import quote
 
@@ -27,6 +28,7 @@ from pycarddav.protocol.members import members, responses
 from pycarddav.protocol.messages import Request
 from pycarddav.protocol.propfind import PropFind
 from pycarddav.protocol.registry import prop
+from pycarddav.protocol.urls import place
 from pycarddav.store import Store
 from pycarddav.store.memory import MemoryStore
 
@@ -140,6 +142,17 @@ def test_what_is_remembered_is_what_would_be_answered(steps):
                 assert replace(client, user=user)(method, BOOK, body, **headers) == expected
 
 
+HREF = st.text(st.sampled_from("/ab.~@-_%2eé \n\0"), max_size=12) | st.sampled_from(
+    ["/a/b/c.vcf", "/a/b/.c", "/a/b/%63", "/a/b/c\n", f"/a/b/{'x' * 255}", f"/a/b/{'x' * 256}"]
+)
+
+
+@given(HREF, st.sampled_from(["", "/a"]))
+def test_a_plain_href_names_what_it_would_be_found_to_name(href, base):
+    for found in (href, f"/a/b{href}", f"{base}/a/b{href}"):
+        assert place(found, base) == unwrap(place)(found, base)
+
+
 @pytest.fixture
 def odd(client):
     """A book of many cards that are not alike."""
@@ -159,7 +172,7 @@ def both_ways(client, wanted):
             (entry, response if isinstance(response, bytes) else response.encode())
             for entry, response in answer(members(book, wanted, ctx), wanted, ctx)
         ]
-        for answer in (responses, responses.__wrapped__)
+        for answer in (responses, unwrap(responses))
     ]
 
 

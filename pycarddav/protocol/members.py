@@ -8,7 +8,7 @@ from ..model import AddressBook, BrokenCard, Card, Entry, Resource
 from .context import Context
 from .propfind import PropFind
 from .stencil import stencilled
-from .texts import kept
+from .texts import kept, reused
 
 
 def members(
@@ -27,6 +27,7 @@ def answered(
     return responses(members(book, wanted, ctx, names), wanted, ctx)
 
 
+@reused
 @stencilled
 def responses(
     entries: Iterable[Entry], wanted: PropFind, ctx: Context

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from ..dav.errors import NoConversion
 from ..dav.headers import http_date
 from ..dav.xml import Fragment, escape
-from ..model import AddressBook, Card, Entry
+from ..model import AddressBook, BrokenCard, Card, Entry
 from .context import Context, asks
 from .propfind import PropFind
 
@@ -76,7 +76,7 @@ def known(book: AddressBook, wanted: PropFind, ctx: Context) -> Stencil | None:
 
 def is_plain(entry: Entry) -> bool:
     """Whether it has no properties of its own, and nothing to say but its facts and content."""
-    return type(entry) in (Entry, Card) and not entry.dead
+    return not entry.dead and not isinstance(entry, BrokenCard)
 
 
 def content(entry: Entry, wanted: PropFind) -> bytes | None:

@@ -4,8 +4,9 @@ Delete the decorator, and nothing but the clock notices.  A text is kept under t
 a hash of what it was made of: so it cannot be that of another state.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import wraps
+from itertools import islice
 from typing import Protocol
 
 from ..dav.xml import Fragment
@@ -16,6 +17,7 @@ from .propfind import PropFind
 from .stencil import Answered, Stencil, filled
 
 _AT_ONCE = 256  # cards whose texts are in memory before they are answered for
+_READ_AT_ONCE = 16  # and with them the cards, which may have large pictures
 
 
 class Answer(Protocol):
@@ -52,21 +54,37 @@ def kept(answer: Answer) -> Answer:
     return quick
 
 
+def reused(answer: stencil.Answer) -> stencil.Answer:
+    """The same for cards that have been read already, by a search: they are not converted again."""
+
+    @wraps(answer)
+    def quick(entries: Iterable[Entry], wanted: PropFind, ctx: Context) -> Answered:
+        entries = iter(entries)
+        form = wanted.form.kept if wanted.form else None
+        while form and (some := list(islice(entries, _READ_AT_ONCE))):
+            if found := stencil.known(some[0].book, wanted, ctx):
+                yield from _filled(found, some, wanted, form, ctx)
+            else:
+                yield from answer(some, wanted, ctx)
+        yield from answer(entries, wanted, ctx)
+
+    return quick
+
+
 def _filled(
     found: Stencil, entries: Sequence[Entry], wanted: PropFind, form: str, ctx: Context
 ) -> Answered:
     """The answers for these entries of one book; the texts of those that are read are kept."""
     book = entries[0].book
-    plain = [entry.etag for entry in entries if stencil.is_plain(entry)]
-    texts = ctx.store.texts(book, form, plain)
+    plain = [entry for entry in entries if stencil.is_plain(entry)]
+    texts = ctx.store.texts(book, form, [entry.etag for entry in plain])
     answers: dict[str, tuple[Entry, Fragment]] = {
         entry.name: (entry, filled(found, entry, texts[entry.etag], ctx))
-        for entry in entries
-        if entry.etag in texts and stencil.is_plain(entry)
+        for entry in plain
+        if entry.etag in texts
     }
     new: dict[str, bytes] = {}
-    missing = [entry.name for entry in entries if entry.name not in answers]
-    for card in ctx.store.cards(book, missing) if missing else ():
+    for card in _read([entry for entry in entries if entry.name not in answers], ctx):
         text = stencil.content(card, wanted)
         if text is not None:
             new[card.etag] = text
@@ -77,3 +95,10 @@ def _filled(
     if new:
         ctx.store.save_texts(book, form, new)
     return (answers[entry.name] for entry in entries if entry.name in answers)
+
+
+def _read(entries: Sequence[Entry], ctx: Context) -> Iterator[Entry]:
+    """These entries of one book, with their content."""
+    unread = [entry.name for entry in entries if type(entry) is Entry]
+    yield from (entry for entry in entries if type(entry) is not Entry)
+    yield from ctx.store.cards(entries[0].book, unread) if unread else ()

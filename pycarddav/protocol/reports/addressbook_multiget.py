@@ -52,12 +52,10 @@ def _answers(
     """One response for each card, in its canonical spelling, and for each href that is none."""
     found: set[Place | None] = set()
     for book in books:
-        inside = (
-            where for where in places.values() if where and where[:2] == (book.owner, book.name)
-        )
-        names = dict.fromkeys(name for *_, name in inside)
-        for entry, response in answered(book, wanted, ctx, names):
-            found.add((book.owner, book.name, entry.name))
+        here = (book.owner, book.name)
+        inside = {where[2]: where for where in places.values() if where and where[:2] == here}
+        for entry, response in answered(book, wanted, ctx, inside):
+            found.add(inside[entry.name])
             yield response
     for href, where in places.items():
         if where not in found:

@@ -58,9 +58,10 @@ class Texts:
         found = {}
         with self._lock, self._dropped_on_doubt(), self._opened() as descriptor:
             for etag in etags:
-                place = self._places.get(_half(etag))
-                if place and (text := _text(etag, _read(descriptor, place))):
-                    found[etag] = text
+                if place := self._places.get(int(etag[1:17], 16)):
+                    record = _read(descriptor, place)
+                    if record[16:32] == bytes.fromhex(etag[1:-1]):
+                        found[etag] = record[_RECORD.size :]
         return found
 
     def add(self, texts: Mapping[str, bytes], current: Callable[[], Collection[str]]) -> None:
