@@ -324,6 +324,8 @@ def write_param(value: str) -> str:
 def fold(text: str) -> bytes:
     """A line of at most 75 octets, and continuation lines, never splitting a character."""
     raw = text.encode()
+    if len(raw) <= 75:
+        return raw + b"\r\n"
     if len(raw) == len(text):  # ASCII, as the long ones (pictures) are: twice as fast
         pieces = [raw[:75], *(raw[n : n + 74] for n in range(75, len(raw), 74))]
         return b"\r\n ".join(pieces) + b"\r\n"

@@ -39,6 +39,8 @@ def _aside(line: Line) -> Line:
 
 def preferences(lines: list[Line]) -> list[Line]:
     """The lowest PREF of each property is TYPE=pref; what that cannot say stays in PREF."""
+    if not any(line.param("PREF") for line in lines):
+        return lines
     lowest: dict[str, int] = {}
     for line in lines:
         lowest[line.name] = min(_rank(line), lowest.get(line.name, 100))
