@@ -29,6 +29,7 @@ from pycarddav.serve.recall import LARGEST, Kept, Recall
 from pycarddav.serve.sockets import listen
 from pycarddav.serve.waitress import Server
 from pycarddav.serve.wsgi import Application
+from pycarddav.store.memory import MemoryStore
 
 POLL = f"<D:propfind {PREFIXED}><D:prop>{xml.E(DAV.sync_token)}</D:prop></D:propfind>"
 ALICE = "Authorization: alice"
@@ -58,6 +59,16 @@ class Served:
 
 @pytest.fixture
 def served(store):
+    return filled(store)
+
+
+@pytest.fixture
+def remembering():
+    """A server that can always tell what holds: on disk, only who can listen to it does."""
+    return filled(MemoryStore())
+
+
+def filled(store):
     store.save_book(AddressBook("alice", "friends"))
     data = card("ada.vcf")
     store.put(store.book("alice", "friends"), "ada.vcf", data, "ada.vcf", ANYTHING, ME)
@@ -74,20 +85,20 @@ def ask(client, method="PROPFIND", path=BOOK, body=POLL, auth=ALICE, **headers):
     return status, fields, content
 
 
-def test_who_asks_in_the_same_words_is_answered_from_memory(served):
-    with served.connection() as client:
+def test_who_asks_in_the_same_words_is_answered_from_memory(remembering):
+    with remembering.connection() as client:
         answers = [ask(client, depth="0") for _ in range(3)]
         assert answers[0][0] == 207
         assert answers == 3 * answers[:1]
-        assert len({request.path for request in served.asked}) == 1
-        asked = len(served.asked)
+        assert len({request.path for request in remembering.asked}) == 1
+        asked = len(remembering.asked)
         ask(client, depth="0")
-        assert len(served.asked) == asked
-        assert len(served.told) == 4  # of each, whoever counts and writes down is told
+        assert len(remembering.asked) == asked
+        assert len(remembering.told) == 4  # of each, whoever counts and writes down is told
 
 
-def test_the_date_is_that_of_the_day(served, monkeypatch):
-    with served.connection() as client:
+def test_the_date_is_that_of_the_day(remembering, monkeypatch):
+    with remembering.connection() as client:
         for _ in range(3):
             ask(client, depth="0")
         later = SimpleNamespace(time=lambda: 1_900_000_000, perf_counter=time.perf_counter)
@@ -182,8 +193,9 @@ def test_what_is_locked_is_asked_for_each_time(served):
         assert len(served.asked) > asked
 
 
-def test_whoever_has_changed_the_password_has_changed_it_at_once(store, tmp_path, monkeypatch):
+def test_whoever_has_changed_the_password_has_changed_it_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr("pycarddav.auth.files.SETTLED", -1)  # its stamp can be relied on at once
+    store = MemoryStore()
     store.save_book(AddressBook("alice", "friends"))
     users = tmp_path / "users"
     users.write_text("alice:{PLAIN}secret\n")

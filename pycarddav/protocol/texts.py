@@ -9,6 +9,7 @@ from functools import wraps
 from itertools import islice
 from typing import Protocol
 
+from .. import haste
 from ..dav.xml import Fragment
 from ..model import AddressBook, Entry
 from . import stencil
@@ -100,5 +101,7 @@ def _filled(
 def _read(entries: Sequence[Entry], ctx: Context) -> Iterator[Entry]:
     """These entries of one book, with their content."""
     unread = [entry.name for entry in entries if type(entry) is Entry]
+    if unread:
+        haste.wait()  # whoever has read them keeps their texts, which is written
     yield from (entry for entry in entries if type(entry) is not Entry)
     yield from ctx.store.cards(entries[0].book, unread) if unread else ()

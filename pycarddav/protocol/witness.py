@@ -15,13 +15,15 @@ class Witness:
     """*store*, and what has been seen in it: what holds for as long as that is the same.
 
     Whatever is asked about a book's cards follows from the book, whose token is another when one
-    of them is, and whose revision when one of their properties is.
+    of them is, and whose revision when one of their properties is; and what is derived from it.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._facts: list[Fact] | None = []  # None: it cannot be told
         self.entries, self.cards, self.changes = store.entries, store.cards, store.changes
+        self.texts, self.save_texts = store.texts, store.save_texts
+        self.recall, self.remember = store.recall, store.remember
 
     def home(self, owner: str) -> Home | None:
         home: Home | None = self._seen(self._store.home, owner)

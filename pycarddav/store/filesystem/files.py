@@ -101,14 +101,22 @@ def _at_once(descriptor: int, size: int) -> bytes:
     """What is in a file of this *size*, if the kernel need not ask the disk for it; WouldWait."""
     if size > _MUCH:
         haste.wait()
+    data = read_at(descriptor, size, 0)
+    os.lseek(descriptor, size, os.SEEK_SET)  # what has been added meanwhile is read behind it
+    return data
+
+
+def read_at(descriptor: int, size: int, offset: int) -> bytes:
+    """As pread(2); in haste, if the kernel need not ask the disk for it.  WouldWait."""
+    if not haste.hasty():
+        return os.pread(descriptor, size, offset)
     buffer = bytearray(size)
     try:
-        got = os.preadv(descriptor, [buffer], 0, os.RWF_NOWAIT)
+        got = os.preadv(descriptor, [buffer], offset, os.RWF_NOWAIT)
     except (OSError, AttributeError):  # EAGAIN; a file system, or a system, that cannot say
         got = -1
     if got != size:
         haste.wait()
-    os.lseek(descriptor, size, os.SEEK_SET)  # what has been added meanwhile is read behind it
     return bytes(buffer)
 
 

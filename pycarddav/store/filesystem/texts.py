@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Lock
 
+from ... import haste
 from . import files
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class Texts:
     def get(self, etags: Iterable[str]) -> dict[str, bytes]:
         """What is kept for these etags."""
         found = {}
-        with self._lock, self._dropped_on_doubt(), self._opened() as descriptor:
+        with self._held(), self._dropped_on_doubt(), self._opened() as descriptor:
             for etag in etags:
                 if place := self._places.get(int(etag[1:17], 16)):
                     record = _read(descriptor, place)
@@ -69,6 +70,7 @@ class Texts:
         new = [_record(etag, text) for etag, text in texts.items() if 0 < len(text) <= LARGEST]
         if not new:
             return
+        haste.wait()
         with self._lock, self._dropped_on_doubt():
             with suppress(FileNotFoundError), self._opened() as descriptor:
                 if self._end > self._most:
@@ -96,6 +98,16 @@ class Texts:
             os.unlink(self.path)
 
     @contextmanager
+    def _held(self) -> Iterator[None]:
+        """The lock, of whoever adds and tidies; WouldWait."""
+        if not self._lock.acquire(blocking=not haste.hasty()):
+            haste.wait()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    @contextmanager
     def _dropped_on_doubt(self) -> Iterator[None]:
         try:
             yield
@@ -119,7 +131,7 @@ class Texts:
             os.close(descriptor)
 
     def _recognise(self, descriptor: int) -> None:
-        head = os.pread(descriptor, len(self._title) + _ID, 0)
+        head = files.read_at(descriptor, len(self._title) + _ID, 0)
         if not head.startswith(self._title) or len(head) != len(self._title) + _ID:
             raise Damaged("it is of another version, or damaged")
         if head != self._head:
@@ -130,7 +142,9 @@ class Texts:
         """Find out what was added since the last look."""
         size = os.fstat(descriptor).st_size
         while (begin := self._end + _RECORD.size) <= size:
-            _, etag, length = _RECORD.unpack(os.pread(descriptor, _RECORD.size, self._end))
+            haste.work()
+            head = files.read_at(descriptor, _RECORD.size, self._end)
+            _, etag, length = _RECORD.unpack(head)
             if length > LARGEST:
                 raise Damaged("it is damaged")
             if begin + length > size:
@@ -173,7 +187,8 @@ def _record(etag: str, text: bytes) -> bytes:
 
 def _read(descriptor: int, place: int) -> bytes:
     """The record at this place.  Damaged."""
-    record = os.pread(descriptor, _RECORD.size + (place & LARGEST), place >> 16)
+    haste.work()
+    record = files.read_at(descriptor, _RECORD.size + (place & LARGEST), place >> 16)
     if hashlib.sha256(record[16:]).digest()[:16] != record[:16]:
         raise Damaged("it is damaged")
     return record
