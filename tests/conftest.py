@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ from pycarddav.cli import main
 from pycarddav.dav import xml
 from pycarddav.dav.names import CARDDAV, DAV
 from pycarddav.model import AddressBook, Author, Home, Principal
-from pycarddav.protocol import stencil
+from pycarddav.protocol import stencil, urls
 from pycarddav.protocol.app import App
 from pycarddav.protocol.cache import Cache
 from pycarddav.protocol.context import Limits
@@ -46,6 +47,8 @@ def pytest_configure(config):
         Cache.put = lambda cache, key, value, size: None  # type: ignore[method-assign]
         skim.uid = lambda data: None
         stencil.FEW = sys.maxsize
+        xml.is_plain = lambda body, most: False
+        urls._PLAIN = re.compile(r"(?!)")
         Texts.add = lambda texts, new, current: None  # type: ignore[method-assign]
 
 

@@ -1,10 +1,11 @@
 """Reading XML safely, and writing fragments (``dav/xml.py``, ``dav/multistatus.py``)."""
 
 from contextlib import suppress
+from inspect import unwrap
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pycarddav.dav import multistatus, xml
@@ -78,6 +79,35 @@ def test_a_fragment_is_the_element_it_was_made_of(element):
 def test_any_bytes_are_xml_or_a_refusal(body):
     with suppress(xml.Malformed, xml.Forbidden):
         assert xml.parse(body).tag
+
+
+PIECES = b"<a> </a> <a/> <b|c='>'> </b> <b|c='/>'/> t &lt; &x; ]]> <!--x--> <?x?> <![CDATA[<a>]]>"
+PIECES += b" \0 \xe9 \xc3\xa9 <x:a/> < '> <a|xmlns='u:'> <p:a|xmlns:p='u:'> </p:a> <a%b/>" % (
+    b"b" * 1000
+)
+BEGINS = ["", "\ufeff", "<?xml version='1.0'?>", '<?xml version="1.0" encoding="UTF-8"?>\n', " "]
+BEGINS += ["<?xml version='1.0' encoding='latin-1'?>", "<!DOCTYPE a [<!ENTITY x 'y'>]>"]
+
+
+def outcome(parse, body):
+    try:
+        return xml.fragment(parse(body))
+    except (xml.Malformed, xml.Forbidden) as error:
+        return type(error), str(error)
+
+
+@given(
+    st.sampled_from(BEGINS).map(str.encode),
+    st.lists(st.sampled_from(PIECES.replace(b"|", b"\t").split(b" ")), max_size=8),
+    st.sampled_from(["utf-8", "utf-16", "utf-16-le"]),
+)
+@example(b"", [b"<b c='>'>"] * 70 + [b"</b>"] * 70, "utf-8")
+@example(b"", [b"<a>", b"<b c='/>'/>"] * 70 + [b"</a>"] * 70, "utf-8")
+@example(b"", [b"<a>", b"<a/>"] * 63 + [b"</a>"] * 63, "utf-8")
+def test_what_is_plain_is_read_as_everything_is(begin, pieces, encoding):
+    body = begin + b"<r>" + b"".join(pieces) + b"</r>"
+    for tried in (body, body.decode("latin-1").encode(encoding)):
+        assert outcome(xml.parse, tried) == outcome(unwrap(xml.parse), tried)
 
 
 @pytest.mark.parametrize(

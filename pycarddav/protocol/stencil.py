@@ -63,7 +63,9 @@ def filled(stencil: Stencil, entry: Entry, text: bytes, ctx: Context) -> bytes:
     """The answer for an entry whose content, as it is wanted, is this text."""
     return text.join(
         [
-            (part % tuple([FACTS[number](entry, ctx) for number in facts])).encode()
+            (
+                part % tuple([FACTS[number](entry, ctx) for number in facts]) if facts else part
+            ).encode()
             for part, facts in stencil
         ]
     )
@@ -143,4 +145,4 @@ def _assembled(pieces: Pieces) -> Stencil:
             parts[-1] = text + piece.replace("%", "%%"), facts
         else:
             parts[-1] = text + "%s", (*facts, piece)
-    return tuple(parts)
+    return tuple((text if facts else text % (), facts) for text, facts in parts)
