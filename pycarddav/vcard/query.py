@@ -4,7 +4,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, wraps
+from weakref import WeakKeyDictionary
 from xml.etree.ElementTree import Element
 
 from ..dav.errors import BadRequest, UnsupportedCollation, UnsupportedFilter
@@ -172,6 +173,22 @@ def _is_inline(item: Property) -> bool:
     return item.value[:5].lower() == "data:" or bool(item.param("ENCODING"))
 
 
+def remembering(parse: Callable[[Element | None], Filter]) -> Callable[[Element | None], Filter]:
+    """What was made of an element; nobody changes one, and bodies that come again are the same."""
+    kept: WeakKeyDictionary[Element, Filter] = WeakKeyDictionary()
+
+    @wraps(parse)
+    def remembered(element: Element | None) -> Filter:
+        if element is None:
+            return parse(element)
+        if element not in kept:
+            kept[element] = parse(element)
+        return kept[element]
+
+    return remembered
+
+
+@remembering
 def parse(element: Element | None) -> Filter:
     """The Filter of a CARDDAV:filter element; every card for None.
 
