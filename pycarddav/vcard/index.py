@@ -44,6 +44,8 @@ class _Column:
         order = sorted(column.ends)  # a search would never end in another
         if len(order) != rows or [*column.ends] != order or order[-1:] not in ([], [len(text)]):
             raise ValueError("the columns do not fit")
+        if column.overlong and max(column.overlong) >= rows:
+            raise ValueError("there is no such row")
         return column
 
     def parts(self) -> tuple[bytes, bytes, bytes]:
