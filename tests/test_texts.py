@@ -2,13 +2,22 @@
 
 import logging
 import os
+from dataclasses import fields
+from functools import partial
+from itertools import product
+from pathlib import Path
 
 import pytest
+from conftest import BOOK, PREFIXED, Client, anyone
 from disk import ME, Server, card
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycarddav.model import AddressBook
+from pycarddav.dav import xml
+from pycarddav.dav.names import CARDDAV, DAV
+from pycarddav.model import AddressBook, encode
+from pycarddav.protocol.app import App
+from pycarddav.protocol.cache import Cache, Caches
 from pycarddav.store import etag
 from pycarddav.store.filesystem import texts as kept
 from pycarddav.store.filesystem.texts import Texts
@@ -162,3 +171,26 @@ def test_they_go_with_the_book(server):
     server.store.move_book(server.book, "alice", "foes", False, ME)
     foes = server.store.book("alice", "foes")
     assert list(server.store.texts(foes, "3.0", [entry.etag])) == [entry.etag]
+
+
+def test_whatever_is_in_a_card_is_answered_alike_when_it_is_kept(server):
+    for path in (Path(__file__).parent / "cards").glob("*.vcf"):
+        data = path.read_bytes().replace(b"UID:", f"UID:{path.stem}-".encode())
+        (server.folder / path.name).write_bytes(data)
+    hrefs = [f"/alice/friends/{encode(name)}" for name in server.names()]
+    listed = "".join(map(partial(xml.E, DAV.href), hrefs))
+    answers = []
+    for version, budget in product(("3.0", "4.0"), (0, 10_000)):
+        wanted = xml.E(CARDDAV.address_data, content_type="text/vcard", version=version)
+        body = f"<C:addressbook-multiget {PREFIXED}><D:prop>{wanted}</D:prop>{listed}"
+        caches = Caches(*(Cache(budget) for _ in fields(Caches)))
+        client = Client(App(server.store, anyone, caches=caches))
+        answers.append({client("REPORT", BOOK, body + "</C:addressbook-multiget>").body})
+        answers[-1].add(client("REPORT", BOOK, body + "</C:addressbook-multiget>").body)
+        server.store.keep_up()
+        answers[-1].add(client("REPORT", BOOK, body + "</C:addressbook-multiget>").body)
+    assert list(map(len, answers)) == [1] * 4
+    assert (answers[0], answers[2]) == (answers[1], answers[3])
+    assert answers[0] != answers[2]
+    kept = os.listdir(server.state)
+    assert {"texts-3.0", "texts-4.0"} <= {*kept}

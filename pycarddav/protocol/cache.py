@@ -12,6 +12,7 @@ from .messages import Response
 Value = TypeVar("Value")
 
 MEBIBYTE = 2**20
+Parts = tuple[tuple[str, tuple[int, ...]], ...]  # of a stencil
 
 
 class Cache(Generic[Value]):
@@ -57,4 +58,4 @@ class Caches:
 
     responses: Cache[tuple[Hashable, Response]] = field(default_factory=budget(24 * MEBIBYTE))
     indexes: Cache[BookIndex] = field(default_factory=budget(32 * MEBIBYTE))
-    stencils: Cache[tuple[tuple[str, tuple[int, ...]], ...]] = field(default_factory=budget(200))
+    stencils: Cache[Parts] = field(default_factory=budget(MEBIBYTE // 4))

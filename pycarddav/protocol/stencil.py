@@ -15,6 +15,7 @@ from ..dav.errors import NoConversion
 from ..dav.headers import http_date
 from ..dav.xml import Fragment, escape
 from ..model import AddressBook, BrokenCard, Card, Entry
+from .cache import Parts
 from .context import Context, asks
 from .propfind import PropFind
 
@@ -30,10 +31,10 @@ FACTS: tuple[Fact, ...] = (
     lambda entry, ctx: http_date(entry.modified),
 )
 
-
 # An answer in parts, each with the numbers of the facts to fill in; between them is the content.
-Stencil = tuple[tuple[str, tuple[int, ...]], ...]
+Stencil = Parts
 NONE: Stencil = ()  # where there can be none
+_OVERHEAD = 1000  # octets of what is remembered with one
 
 
 def stencilled(answer: Answer) -> Answer:
@@ -105,7 +106,7 @@ def _cut(known: list[tuple[Entry, Fragment]], wanted: PropFind, ctx: Context) ->
         text = content(entry, wanted) if is_plain(entry) else None
         if text is not None and filled(found, entry, text, ctx) != _octets(fragment):
             found = NONE
-    ctx.caches.stencils.put(_kind(book, wanted, ctx), found, 1)
+    ctx.caches.stencils.put(_kind(book, wanted, ctx), found, wanted.size + _OVERHEAD)
     return found
 
 

@@ -45,7 +45,7 @@ class _Column:
         if len(order) != rows or [*column.ends] != order or order[-1:] not in ([], [len(text)]):
             raise ValueError("the columns do not fit")
         if column.overlong and max(column.overlong) >= rows:
-            raise ValueError("there is no such row")
+            raise ValueError("there are no such rows")
         return column
 
     def parts(self) -> tuple[bytes, bytes, bytes]:

@@ -261,13 +261,15 @@ class FilesystemStore:
         return self._shelf.known(book).texts(form).get(etags)
 
     def save_texts(self, book: AddressBook, form: str, texts: Mapping[str, bytes]) -> None:
-        self._shelf.known(book).save_texts(form, texts)
+        with suppress(Error):  # whoever reads a book that has just gone is not to hear of it here
+            self._shelf.known(book).save_texts(form, texts)
 
     def recall(self, book: AddressBook, what: str) -> bytes | None:
         return derived.load(self._shelf.book(book).derived(what))
 
     def remember(self, book: AddressBook, what: str, data: bytes) -> None:
-        derived.save(self._shelf.book(book).derived(what), data)
+        with suppress(Error):
+            derived.save(self._shelf.book(book).derived(what), data)
 
     def put(
         self,
