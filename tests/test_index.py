@@ -172,7 +172,6 @@ DUMP = Index({"long": LONG, **CARDS}.items()).dump()
 
 @example(DUMP.rindex(bytes(4)), 9, None)
 @given(st.integers(0, len(DUMP) - 1), st.integers(0, 255), st.sampled_from([None, 4, 200]))
-@example(186, 4, None)  # an overlong value in a row that there is not
 def test_what_is_no_index_is_refused_or_searched_to_an_end(at, octet, length):
     data = bytearray(DUMP)
     data[at] = octet
