@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import threading
+import time
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -439,6 +440,39 @@ def test_a_card_that_one_server_put_and_somebody_removed_has_gone_for_the_other(
     other.token, other.cards = synced.token, dict(synced.cards)
     assert other.sync() == ({"eve.vcf"}, {"dan.vcf"})
     assert synced.sync() == ({"eve.vcf"}, {"dan.vcf"})
+
+
+@pytest.fixture(params=["inotify", "stat"])
+def beside(synced, request):
+    """Another server of the book, which knows it, and whose client has what the other's has."""
+    time.sleep(0.05)  # the times of the files prove something now: none is looked at once more
+    beside = Server(synced.storage, watch=request.param)
+    beside.token, beside.cards = synced.token, dict(synced.cards)
+    beside.sync()
+    assert beside.token == synced.token
+    return beside
+
+
+@pytest.mark.parametrize("by", ["the other server", "another program"])
+def test_a_card_that_came_and_went_before_a_server_looked_has_gone_for_who_put_it(
+    synced, beside, by
+):
+    synced.put("dan.vcf")
+    beside.cards["dan.vcf"] = card("dan.vcf")  # its client reached the other server to put it
+    if by == "the other server":
+        synced.delete("dan.vcf")
+    else:
+        (synced.folder / "dan.vcf").unlink()
+    assert beside.sync() == (set(), {"dan.vcf"})
+    assert beside.book.token == synced.book.token == beside.token
+
+
+def test_a_state_that_was_over_before_a_server_looked_is_known_to_it(synced, beside):
+    synced.put("dan.vcf")
+    synced.sync()
+    (synced.folder / "dan.vcf").unlink()
+    beside.token, beside.cards = synced.token, dict(synced.cards)
+    assert beside.sync() == (set(), {"dan.vcf"})
 
 
 def test_of_two_servers_creating_one_card_one_wins(server):

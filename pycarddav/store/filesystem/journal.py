@@ -10,7 +10,7 @@
 Fields are separated by tabs, and JSON where they hold what cannot stand on a line.  The file is
 not synced: what a power cut takes from its end is found again as a difference to the folder.  A
 tail that is no line is cut off; what is damaged beyond that is kept as ``journal.damaged-TIME``.
-All methods but since() need the book's lock.
+All methods but since() and is_read() need the book's lock.
 """
 
 import hashlib
@@ -160,6 +160,13 @@ class Journal:
             return None
         finally:
             self._shown = self._past
+
+    def is_read(self) -> bool:
+        """Whether there is a file, and it ends where what is known of it does: at one call."""
+        try:
+            return self.exists and os.lstat(self.path).st_size == self._offset
+        except OSError:
+            return False
 
     def is_as_known(self) -> bool:
         """Whether nobody has replaced the file, or removed it."""

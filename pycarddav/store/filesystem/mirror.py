@@ -62,7 +62,8 @@ class Mirror:
                 self._watch.begin()
             heard = self._watch.heard()
             suspects = self._suspects(heard)
-            if (suspects or not self.journal.exists) and not self._told(suspects):
+            # What another process saw may be gone again: then only the journal tells of it.
+            if (suspects or not self.journal.is_read()) and not self._told(suspects):
                 return self.snapshot
             self._watch.done(heard)
             self._seen = True
