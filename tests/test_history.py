@@ -3,7 +3,7 @@
 import os
 import time
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from disk import ME, Server, card
@@ -385,3 +385,26 @@ def test_a_deleted_book_is_not_brought_back_over_another(synced):
     with pytest.raises(Conflict):
         deleted.bring_back(synced.store.root, found)
     assert synced.contents() == {}
+
+
+def test_a_version_is_as_old_as_its_millisecond_says():
+    """As texts, ``.123Z`` would come behind ``.123456+00:00``."""
+    moment = datetime(2026, 7, 1, 12, 0, 0, 123_456, UTC)
+    assert journal.written(moment) == "2026-07-01T12:00:00.123Z"
+    assert journal.written(moment) == journal.written(
+        moment.astimezone(timezone(timedelta(hours=2)))
+    )
+    past = journal.Past(
+        "",
+        0,
+        0,
+        {"a.vcf": '"1"'},
+        [
+            journal.Event(
+                1, journal.Change("a.vcf", '"2"', 0), journal.Cause(journal.written(moment), "put")
+            )
+        ],
+    )
+    at = moment + timedelta(days=180)
+    assert Retention(versions=0).kept(past, lambda etag: 1, at) == {'"1"'}
+    assert Retention(versions=0).kept(past, lambda etag: 1, at + timedelta(milliseconds=1)) == set()

@@ -64,7 +64,12 @@ class Event(NamedTuple):
 
 def now() -> str:
     """The time, as a Cause has it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return written(datetime.now(UTC))
+
+
+def written(moment: datetime) -> str:
+    """A time as a Cause has it: as texts, these are in the order of time."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Position(NamedTuple):

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from .journal import Past
+from .journal import Past, written
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Retention:
 
     def kept(self, past: Past, size: Callable[[str], int], now: datetime) -> set[str]:
         """The etags of replaced versions that are to be kept; *size* is that of one, in octets."""
-        oldest = (now - timedelta(days=self.days)).astimezone(UTC).isoformat()
+        oldest = written(now - timedelta(days=self.days))
         exist = past.now()
         kept: set[str] = set()
         seen: Counter[str] = Counter()
