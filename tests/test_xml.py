@@ -81,6 +81,17 @@ def test_any_bytes_are_xml_or_a_refusal(body):
         assert xml.parse(body).tag
 
 
+@pytest.mark.parametrize("pieces", ["<b></b>", "<p:b></p:b>", '<b p:x=""></b>'])
+def test_a_long_namespace_is_not_written_out_for_each_name_in_it(pieces):
+    """Two thousand times a megabyte takes seconds, in which nobody else is served."""
+    uri = "u" * (xml.MAX_NAME + 1)
+    body = f'<a xmlns="{uri}" xmlns:p="{uri}">{pieces * 3}</a>'.encode()
+    assert not xml.is_plain(body, xml.MAX_ELEMENTS)
+    for said in (body, body.decode().encode("utf-16")):
+        with pytest.raises(xml.Malformed):
+            xml.parse(said)
+
+
 PIECES = b"<a> </a> <a/> <b|c='>'> </b> <b|c='/>'/> t &lt; &x; ]]> <!--x--> <?x?> <![CDATA[<a>]]>"
 PIECES += b" \0 \xe9 \xc3\xa9 <x:a/> < '> <a|xmlns='u:'> <p:a|xmlns:p='u:'> </p:a> <a%b/>" % (
     b"b" * 1000

@@ -70,6 +70,12 @@ class _BoundedBuilder(TreeBuilder):
         return super().end(tag)
 
 
+def _declared(prefix: str | None, uri: str | None) -> None:
+    """Refuse a long namespace before there is an element, or an attribute, that is in it."""
+    if len(uri or "") > MAX_NAME:
+        raise Malformed("the name of a namespace is too long")
+
+
 class Parse(Protocol):
     def __call__(self, body: bytes, most: int = MAX_ELEMENTS) -> Element: ...
 
@@ -84,9 +90,7 @@ def plainly(parse: Parse) -> Parse:
     def quick(body: bytes, most: int = MAX_ELEMENTS) -> Element:
         if is_plain(body, most):
             with suppress(ParseError):
-                root = fromstring(body)  # noqa: S314  there is no declaration in it
-                if max(map(len, {element.tag for element in root.iter()})) <= MAX_NAME:
-                    return root
+                return fromstring(body)  # noqa: S314  there is no declaration in it
         return parse(body, most)
 
     return quick
@@ -100,11 +104,16 @@ _CHILDLESS = re.compile(rb"<[^/<][^<]*+</")  # the begin of an element, and then
 
 
 def is_plain(body: bytes, most: int) -> bool:
-    """Whether this is UTF-8, without declarations, comments and instructions, and of no depth."""
+    """Whether this is UTF-8, without declarations, comments and instructions, and of no depth.
+
+    Nor has it long names: a namespace is written out anew in each name that is in it.
+    """
     if not (begin := _BEGIN.match(body)) or b"\0" in body or b"<!" in body:
         return False
     elements = body.count(b"<", begin.end() - 1) - body.count(b"</")
     if elements > most or body.find(b"<?", begin.end()) >= 0:
+        return False
+    if max(map(len, body.split(b"<"))) > MAX_NAME:
         return False
     return elements - len(_CHILDLESS.findall(body)) < MAX_DEPTH
 
@@ -113,6 +122,7 @@ def is_plain(body: bytes, most: int) -> bool:
 def parse(body: bytes, most: int = MAX_ELEMENTS) -> Element:
     """The root element of *body*; Malformed or Forbidden when it is not acceptable XML."""
     parser = DefusedXMLParser(target=_BoundedBuilder(most), forbid_dtd=True)
+    parser.parser.StartNamespaceDeclHandler = _declared
     try:
         parser.feed(body)
         root: Element = parser.close()
