@@ -215,6 +215,31 @@ def test_whoever_has_changed_the_password_has_changed_it_at_once(tmp_path, monke
     assert secret not in repr([(vars(entry), entry.request.headers) for entry in kept])
 
 
+def test_what_head_does_not_send_is_not_kept(remembering):
+    """It would not count, and be as large as the largest card."""
+    with remembering.connection() as client:
+        for _ in range(3):
+            assert ask(client, "HEAD", BOOK + "ada.vcf", "")[0] == 200
+    (kept,) = (entry for entry, _ in remembering.recall._kept._kept.values())
+    assert card("ada.vcf") not in vars(kept).values()
+    assert not any(isinstance(value, Response) for value in vars(kept).values())
+
+
+def test_who_attaches_much_to_a_book_is_answered_anew(remembering):
+    """Each answer would keep what the book was when it was given."""
+    note = xml.E("{a:}note", "x" * 2000)
+    with remembering.connection() as client:
+        for named, more in ((xml.E("{a:}note", "x"), False), (note, True)):
+            remembering.app.store.save_book(
+                AddressBook("alice", "friends", dead=(("{a:}note", named),))
+            )
+            for _ in range(3):
+                ask(client, depth="0")
+            asked = len(remembering.asked)
+            ask(client, depth="0")
+            assert (len(remembering.asked) > asked) is more
+
+
 def test_who_is_somebody_else_is_not_taken_for_them(served):
     with served.connection() as client:
         for _ in range(4):
@@ -271,8 +296,9 @@ def failing(request):
 )
 def test_what_is_not_kept(holds, body, head):
     recall = Recall(print)
-    for _ in range(3):
-        recall.keep(OCTETS, "1.2.3.4", Kept(REQUEST, Response(200, holds=holds), body), head)
+    kept = Kept.of(REQUEST, Response(200, holds=holds), body)
+    for _ in range(3 if kept else 0):
+        recall.keep(OCTETS, "1.2.3.4", kept, head)
     assert recall.find(OCTETS, "1.2.3.4") is None
 
 
@@ -283,7 +309,8 @@ def test_what_is_kept_is_for_the_same_octets_from_the_same_address():
 
     told = []
     recall = Recall(told.append)
-    kept = Kept(REQUEST, Response(200, holds=holds), b"body")
+    kept = Kept.of(REQUEST, Response(200, holds=holds), b"body")
+    assert "authorization" not in kept.request.headers
     recall.keep(OCTETS, "1.2.3.4", kept, HEAD)
     assert recall.find(OCTETS, "1.2.3.4") is None  # most are asked for once
     recall.keep(OCTETS, "1.2.3.4", kept, HEAD)

@@ -6,6 +6,7 @@ from typing import Any
 from ..model import AddressBook, Home, Lock
 from ..store import Store
 
+LARGEST = 1000  # characters of properties that a client has chosen: each answer would keep them
 MOST = 4  # facts of an answer; to look at more is no quicker than to answer anew
 
 Fact = tuple[Callable[..., Any], tuple[str, ...], Any]  # a look, at what, and what was seen
@@ -46,7 +47,9 @@ class Witness:
 
     def _seen(self, look: Callable[..., Any], *at: str) -> Any:
         found, facts = look(*at), self._facts
-        if facts is not None and (fact := (look, at, found)) not in facts:
+        if isinstance(found, AddressBook | Home) and sum(len(it) for _, it in found.dead) > LARGEST:
+            self._facts = None
+        elif facts is not None and (fact := (look, at, found)) not in facts:
             self._facts = [*facts, fact] if len(facts) < MOST else None
         return found
 

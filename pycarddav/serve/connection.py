@@ -27,7 +27,7 @@ from .recall import Kept, Recall
 from .wsgi import KEPT, SECURITY
 
 READING = {"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"}  # methods: they can begin anew
-READING_BEGINS = {method[0].encode() for method in READING}
+READING_BEGINS = {method[0].encode() for method in READING}  # what else begins so is not known
 LINGER = 5.0  # seconds that a client may go on sending what has been refused
 MAX_LINE = 256  # octets of a chunk's size and extensions
 MAX_TRAILER = 8192
@@ -128,7 +128,7 @@ class Task(WSGITask):  # type: ignore[misc]
         super().finish()
         self.channel.send_now()
         kept = self.environ.get(KEPT)
-        if kept and self.request.octets and not self.close_on_finish:
+        if kept and self.request.octets and self.version == "1.1" and not self.close_on_finish:
             self.channel.keep(self.request.octets, kept, self.head)
 
     def set_close_on_finish(self) -> None:

@@ -22,21 +22,36 @@ BUDGET = 2**20  # octets of requests and answers
 LARGEST = 2**13  # of one answer
 HEARD = 4096  # digests of requests that have been answered once
 
-_SECRET = re.compile(rb"\r\nauthorization:[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE)
+_SECRET = re.compile(rb"\r\nauthorization:([^\r\n]*)", re.IGNORECASE)
 _DATE = re.compile(rb"\r\nDate: [^\r\n]*")
+
+
+Holds = Callable[[Request], bool]
 
 
 @dataclass(frozen=True)
 class Kept:
     """An answer: *head* with a place for the date, *body* as it was sent.
 
-    The request is without its secret, which has no place in memory.
+    The request is without its secret, which has no place in memory, and so is the response
+    without what HEAD did not send of it.
     """
 
     request: Request
-    response: Response
+    status: int
+    user: str
+    holds: Holds
     body: bytes
     head: tuple[bytes, bytes] = (b"", b"")
+
+    @classmethod
+    def of(cls, request: Request, response: Response, sent: bytes) -> "Kept | None":
+        """What may be kept of an answer; None if it cannot be told for how long it holds."""
+        if response.holds is None or len(sent) > LARGEST:
+            return None
+        headers = {name: said for name, said in request.headers.items() if name != "authorization"}
+        bare = replace(request, headers=headers)
+        return cls(bare, response.status, response.user, response.holds, sent)
 
     def octets(self) -> bytes:
         """What is sent now."""
@@ -63,7 +78,7 @@ class Recall:
             self._heard.put(digest, True, 1)
             return
         date = _DATE.search(head)
-        if date is None or len(kept.body) > LARGEST or not _still(kept, octets):
+        if date is None or not _still(kept, octets):
             return
         kept = replace(kept, head=(head[: date.start()], head[date.end() :]))
         self._kept.put(digest, kept, 2 * len(octets) + len(head) + len(kept.body))
@@ -74,9 +89,8 @@ class Recall:
         kept = self._kept.get(self._digest(octets, peer))
         if kept is None or not _still(kept, octets):
             return None
-        seconds, response = time.perf_counter() - start, kept.response
-        sent = Answer(kept.request, response.status, response.user, seconds, len(kept.body))
-        self._told(sent)
+        seconds = time.perf_counter() - start
+        self._told(Answer(kept.request, kept.status, kept.user, seconds, len(kept.body)))
         return kept.octets()
 
     def _digest(self, octets: bytes, peer: str) -> bytes:
@@ -85,12 +99,9 @@ class Recall:
 
 def _still(kept: Kept, octets: bytes) -> bool:
     """Whether the answer holds, which is not worth waiting for."""
-    holds = kept.response.holds
-    if holds is None:
-        return False
     try:
         with haste():
-            return holds(_with_secret(kept.request, octets))
+            return kept.holds(_with_secret(kept.request, octets))
     except (WouldWait, Exception):  # what is wrong is said by the way that answers anew
         return False
 
@@ -99,15 +110,8 @@ def _with_secret(request: Request, octets: bytes) -> Request:
     found = _SECRET.search(octets)
     if found is None:
         return request
-    return replace(
-        request, headers={**request.headers, "authorization": found[1].decode("latin-1")}
-    )
-
-
-def without_secret(request: Request) -> Request:
-    """*request* as it may be kept."""
-    headers = {name: value for name, value in request.headers.items() if name != "authorization"}
-    return replace(request, headers=headers)
+    secret = found[1].strip(b" \t").decode("latin-1")
+    return replace(request, headers={**request.headers, "authorization": secret})
 
 
 @lru_cache(maxsize=1)

@@ -14,7 +14,7 @@ from ..protocol.bodies import XML_TYPE
 from ..protocol.messages import Request, Response
 from .log import Answer, log_answer
 from .proxy import Client, Proxies, Vouching
-from .recall import Kept, without_secret
+from .recall import Kept
 from .spool import Reader, Spool, Spools
 
 Environ = dict[str, Any]
@@ -90,8 +90,8 @@ class Application:
         sent = send(response, content, environ, start_response)
         seconds, octets = time.perf_counter() - start, len(content) if sent else 0
         self._told(Answer(request, response.status, response.user, seconds, octets))
-        if response.holds and isinstance(sent, list):
-            environ[KEPT] = Kept(without_secret(request), response, b"".join(sent))
+        if isinstance(sent, list):
+            environ[KEPT] = Kept.of(request, response, b"".join(sent))
         return sent
 
     def _whole(self, request: Request, response: Response) -> bytes | Spool:
