@@ -3,11 +3,14 @@
 from collections.abc import Callable, Collection, Iterator
 from functools import wraps
 
+from .. import haste
 from ..model import AddressBook, BrokenCard, Card
 from ..vcard import content
 from ..vcard.query import Filter
 from .context import Context
 from .indexes import BookIndex
+
+MANY = 1000  # cards: what can match among more of them is not looked for in haste
 
 Cards = Iterator[Card | BrokenCard]
 Search = Callable[[AddressBook, Filter, Context, Collection[str] | None], Cards]
@@ -57,6 +60,8 @@ def _candidates(book: AddressBook, wants: Filter, ctx: Context) -> list[str] | N
         if indexes.get(book.path) is None:  # nothing is remembered here
             return None
     index = kept.at(book, ctx.store) if wants.props else None
+    if index is not None and len(index) > MANY:
+        haste.wait()  # a letter is in most of the cards
     found = index.candidates(wants) if index is not None else None
     indexes.put(book.path, kept, 1 if index is None else index.size)
     return None if found is None else sorted({*found, *kept.unread})

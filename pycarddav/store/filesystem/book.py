@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import replace
 from typing import NamedTuple
 
-from ... import __version__
+from ... import __version__, haste
 from ...dav.errors import (
     CardUnavailable,
     Conflict,
@@ -38,6 +38,9 @@ from .token import EMPTY, Part
 from .watch import Watches
 
 log = logging.getLogger(__name__)
+
+
+_MANY = 250  # changes that are not looked up in haste
 
 
 class Wanted(NamedTuple):
@@ -410,6 +413,8 @@ class Book:
         return touched
 
     def _changed(self, snapshot: Snapshot, part: Part) -> list[str]:
+        if part.state == EMPTY or snapshot.seq - part.seq > _MANY:
+            haste.wait()
         if part.state == EMPTY:
             return self.mirror.journal.after(part.seq)
         changed = self.mirror.journal.since(part.seq, part.state)

@@ -40,6 +40,7 @@ from .watch import Choice, Watches
 log = logging.getLogger(__name__)
 
 _LOCKS = ".locks.json"
+_MANY = 250  # names that are not looked up in haste
 
 
 class FilesystemStore:
@@ -394,8 +395,8 @@ def _facts(
 
 
 def _in_haste_only_some(names: Collection[str] | None) -> None:
-    """WouldWait for all cards of a book."""
-    if names is None:
+    """WouldWait for all cards of a book, and for many."""
+    if names is None or len(names) > _MANY:
         haste.wait()
 
 

@@ -1,10 +1,13 @@
 """What keeps a storage small and quick to open.  Nothing here changes what a client sees."""
 
+import logging
 from datetime import UTC, datetime
 
 from . import files, leftovers
 from .book import Book
 from .retention import Retention
+
+log = logging.getLogger(__name__)
 
 _AT_ONCE = 500  # copies: so many small files are a second's work of a slow disk
 _IN_MEMORY = 50  # texts
@@ -43,5 +46,8 @@ def keep_up(book: Book) -> None:
         for name in names:
             if member := members.get(name):
                 book.history.copy(book.folder.file(name), member.etag)
-    for n in range(0, len(names), _IN_MEMORY):
-        book.make_ready(names[n : n + _IN_MEMORY])
+    try:
+        for n in range(0, len(names), _IN_MEMORY):
+            book.make_ready(names[n : n + _IN_MEMORY])
+    except Exception:  # a bug in a conversion is not to keep other books out of the history
+        log.exception("%s: not made ready", book.path)

@@ -15,7 +15,7 @@ from .members import Member
 LARGEST = 32 * 2**20  # octets of a file that is taken for a card; what PUT accepts is less
 
 # What may be over the next time, though nobody has touched the file.
-_PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 _TICK = 20_000_000  # ns: kernels stamp files with a clock of 1 to 10 ms
 _COARSE_TICK = 2_000_000_000  # ns: FAT
@@ -64,7 +64,7 @@ def look(path: str, known: Member | None = None) -> Member | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        passing = isinstance(error, OSError) and error.errno in _PASSING
+        passing = isinstance(error, OSError) and error.errno in PASSING
         raise Broken(_reason(error), () if passing else stamp_of(path)) from error
     if known and known.uid is not None and known.etag == etag(data):
         return of(data, known.uid, status, before)

@@ -45,6 +45,7 @@ class Root:
             if now == self._identity and os.path.exists(self.marker):
                 self._glimpse = glimpse
                 return False
+            haste.wait()
             if now == self._identity and folders(self.path):  # only what is ours has been removed
                 self._mark(self._id)
             elif not os.path.exists(self.marker) or self._read_marker() != self._id:

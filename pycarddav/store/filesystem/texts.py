@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from threading import Lock
 
 from ... import haste
-from . import files
+from . import files, member
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Texts:
         found = {}
         with self._held(), self._dropped_on_doubt(), self._opened() as descriptor:
             for etag in etags:
-                if place := self._places.get(int(etag[1:17], 16)):
+                if place := self._places.get(_half(etag)):
                     record = _read(descriptor, place)
                     if record[16:32] == bytes.fromhex(etag[1:-1]):
                         found[etag] = record[_RECORD.size :]
@@ -114,10 +114,12 @@ class Texts:
         except FileNotFoundError:
             self._begin_anew()
         except (OSError, Damaged) as error:
+            passing = isinstance(error, OSError) and error.errno in member.PASSING
             if str(error) != self._trouble:
-                log.warning("%s is dropped: %s", self.path, error)
+                log.warning("%s is %s: %s", self.path, "not used" if passing else "dropped", error)
             self._trouble = str(error)
-            self.drop()
+            if not passing:
+                self.drop()
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
@@ -171,7 +173,9 @@ class Texts:
     def _append(self, records: bytes) -> None:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | _FLAGS)
         try:
-            os.write(descriptor, records)  # at once: another process may do the same
+            # At once, for another process may do the same; what a full disk does not take of it
+            # is found to be damaged, and everything is dropped.
+            os.write(descriptor, records)
         finally:
             os.close(descriptor)
 
@@ -192,8 +196,3 @@ def _read(descriptor: int, place: int) -> bytes:
     if hashlib.sha256(record[16:]).digest()[:16] != record[:16]:
         raise Damaged("it is damaged")
     return record
-
-
-def _text(etag: str, record: bytes) -> bytes:
-    """The text of a record, if it is of this etag."""
-    return record[_RECORD.size :] if record[16:32].hex() == etag[1:-1] else b""
