@@ -11,7 +11,8 @@ from ..dav.xml import Fragment
 from .cache import Cache
 from .messages import Request, Response
 
-SMALL = 8192  # octets
+SMALL = 2048  # octets: a body that may come again; more has the cards in it that are asked for
+MUCH = 8192  # octets that are not parsed in haste
 XML_TYPE = {"Content-Type": "application/xml; charset=utf-8"}
 
 
@@ -36,10 +37,10 @@ def remembering_small(parse: Callable[[bytes], Element]) -> Callable[[bytes], El
     def remembered(body: bytes) -> Element:
         found = kept.get(body)
         if found is None:
-            if len(body) > SMALL:
+            if len(body) > MUCH:
                 haste.wait()
             found = parse(body)
-            if len(body) <= SMALL:  # more has the cards in it that are asked for
+            if len(body) <= SMALL:
                 kept.put(body, found, len(body))
         return found
 
