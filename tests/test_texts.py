@@ -164,6 +164,19 @@ def test_what_is_new_is_made_ready_for_whoever_asks(server):
     }
 
 
+def test_what_nobody_has_made_ready_is_made_ready_after_a_start(server):
+    """As after an update, or where the file was deleted; a card that comes meanwhile as well."""
+    for number in range(120):
+        server.put(f"{number}.vcf")
+    server.restart()
+    server.names()
+    server.store.keep_up()
+    server.put("new.vcf")
+    server.store.keep_up()
+    etags = {entry.etag for entry in server.store.entries(server.book)}
+    assert server.store.texts(server.book, "3.0", etags).keys() == etags
+
+
 def test_they_go_with_the_book(server):
     server.put("ada.vcf")
     server.store.keep_up()

@@ -61,6 +61,7 @@ class Book:
         self.history = History(os.path.join(state, "history"))
         self._trouble: Error | None = None
         self._texts: dict[str, Texts] = {}  # by form
+        self._unready: list[str] | None = None  # names; None before anybody has looked
 
     def fresh(self) -> Snapshot:
         """What is there now; the last that was seen while the folder cannot be trusted.
@@ -137,6 +138,21 @@ class Book:
         """As the Store says."""
         members = self.mirror.snapshot.members
         self.texts(form).add(new, lambda: [member.etag for member in members.values()])
+
+    def expect(self, names: Collection[str]) -> None:
+        """Let these cards, which are new, be made ready."""
+        if self._unready is not None:
+            self._unready += names
+
+    def unready(self, most: int) -> list[str]:
+        """Some cards that are not ready, each of them once."""
+        if not self.mirror.recalled:  # it is just being opened
+            return []
+        if self._unready is None:
+            etags = {name: member.etag for name, member in self.mirror.snapshot.members.items()}
+            self._unready = self.texts(AddressData.version).lacking(etags)
+        some, self._unready = self._unready[:most], self._unready[most:]
+        return some
 
     def make_ready(self, names: Collection[str]) -> None:
         """Keep the texts that clients will ask for first."""

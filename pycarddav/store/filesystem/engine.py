@@ -5,6 +5,7 @@ What the server needs beside the cards lies in ``<folder>/.pycarddav/<owner>/<bo
 
 import logging
 import os
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,7 @@ log = logging.getLogger(__name__)
 
 _LOCKS = ".locks.json"
 _MANY = 250  # names that are not looked up in haste
+_AWHILE = 0.25  # seconds, each time, in which cards are made ready
 
 
 class FilesystemStore:
@@ -78,6 +80,9 @@ class FilesystemStore:
                 housekeeping.keep_up(kept)
             except Error as error:
                 log.warning("%s: not copied to the history: %s", kept.path, error)
+        until = time.monotonic() + _AWHILE
+        for kept in self._shelf.open_books():
+            housekeeping.make_ready(kept, until)
 
     def folders(self) -> list[str]:
         """The folders beside those of the books: the storage's, the homes', and their states'."""

@@ -1,6 +1,7 @@
 """What keeps a storage small and quick to open.  Nothing here changes what a client sees."""
 
 import logging
+import time
 from datetime import UTC, datetime
 
 from . import files, leftovers
@@ -33,10 +34,7 @@ def tidy(book: Book, keep: Retention) -> None:
 
 
 def keep_up(book: Book) -> None:
-    """Copy to the history what is new in the book, before somebody writes into its files.
-
-    And make it ready for whoever asks for it, as all other devices will.
-    """
+    """Copy to the history what is new in the book, before somebody writes into its files."""
     if not book.mirror.new:
         return
     names = list(book.mirror.new)[:_AT_ONCE]
@@ -46,8 +44,16 @@ def keep_up(book: Book) -> None:
         for name in names:
             if member := members.get(name):
                 book.history.copy(book.folder.file(name), member.etag)
+    book.expect(names)
+
+
+def make_ready(book: Book, until: float) -> None:
+    """Make cards ready for whoever asks for them, as all other devices will; not for too long.
+
+    So are those that have come by other ways, or that another version has made ready.
+    """
     try:
-        for n in range(0, len(names), _IN_MEMORY):
-            book.make_ready(names[n : n + _IN_MEMORY])
+        while time.monotonic() < until and (names := book.unready(_IN_MEMORY)):
+            book.make_ready(names)
     except Exception:  # a bug in a conversion is not to keep other books out of the history
         log.exception("%s: not made ready", book.path)

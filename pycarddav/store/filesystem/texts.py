@@ -65,6 +65,12 @@ class Texts:
                         found[etag] = record[_RECORD.size :]
         return found
 
+    def lacking(self, etags: Mapping[str, str]) -> list[str]:
+        """Of these, as name -> etag, the names of which nothing is kept."""
+        with self._held(), self._dropped_on_doubt(), self._opened():
+            pass
+        return [name for name, etag in etags.items() if _half(etag) not in self._places]
+
     def add(self, texts: Mapping[str, bytes], current: Callable[[], Collection[str]]) -> None:
         """Keep these too; if it gets too much, nothing else but what has a *current* etag."""
         new = [_record(etag, text) for etag, text in texts.items() if 0 < len(text) <= LARGEST]
