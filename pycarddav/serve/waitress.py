@@ -65,6 +65,7 @@ class Server:
     ) -> None:
         self._limits = limits
         self._map: dict[int, Any] = {}
+        self._at_once = AT_ONCE
         self._stopping = 0
         self._hung_up = self._closed = False
         self._closing = threading.RLock()  # a signal may come while it is held
@@ -120,7 +121,7 @@ class Server:
 
         waitress takes one, and looks at all connections before it takes the next.
         """
-        for _ in range(AT_ONCE):
+        for _ in range(self._at_once):
             known = len(self._map)
             if known < self._limits.max_connections:
                 accept()
@@ -132,6 +133,8 @@ class Server:
 
         For a process *master*, if it is given, and not without it.
         """
+        if master is not None:
+            self._at_once = 1  # or the first of the workers would take everybody
         next_look = 0.0
         heart = Heart(self._dispatcher.add_first)
         with self._signals(master is not None):
