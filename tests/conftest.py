@@ -27,11 +27,13 @@ from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Request, Response
 from pycarddav.serve.connection import READING
 from pycarddav.store import Store
-from pycarddav.store.filesystem import FilesystemStore
+from pycarddav.store.filesystem import FilesystemStore, sight
 from pycarddav.store.filesystem.texts import Texts
 from pycarddav.store.memory import MemoryStore
 from pycarddav.transfer.report import Fate
 from pycarddav.vcard import skim
+
+tried_in_haste = {*READING}  # methods
 
 
 def pytest_addoption(parser):
@@ -47,6 +49,8 @@ def pytest_configure(config):
         Cache.put = lambda cache, key, value, size: None  # type: ignore[method-assign]
         skim.uid = lambda data: None
         stencil.FEW = sys.maxsize
+        sight.glimpse = lambda path: None
+        tried_in_haste.clear()
         xml.is_plain = lambda body, most: False
         urls._PLAIN = re.compile(r"(?!)")
         Texts.add = lambda texts, new, current: None  # type: ignore[method-assign]
@@ -116,7 +120,7 @@ sys.addaudithook(_nobody_waits_in_haste)
 
 def as_on_the_loop(app: App, request: Request) -> Response:
     """The response to *request*: in haste if it reads, as the server tries it, or at leisure."""
-    if request.method in READING:
+    if request.method in tried_in_haste:
         try:
             with haste.haste():
                 return app.serve(request)
