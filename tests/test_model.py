@@ -189,12 +189,6 @@ class Book(RuleBasedStateMachine):
             self.path(name).unlink()
             self.changed(name, None)
 
-    @rule(client=clients, name=NAMES, server=st.integers(0, 1))
-    def put_for_a_moment(self, client, name, server) -> None:
-        """Somebody removes a card before the other server has looked."""
-        self.put(client, name, server)
-        self.remove(name)
-
     @rule(name=NAMES, other=NAMES)
     def rename(self, name, other) -> None:
         if name in self.cards and name not in self.broken and name != other:
