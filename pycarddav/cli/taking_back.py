@@ -1,5 +1,6 @@
 """``--undo`` of the commands that change many cards."""
 
+import time
 from argparse import ArgumentParser, Namespace
 from datetime import datetime
 
@@ -8,6 +9,8 @@ from ..store.filesystem import FilesystemStore
 from ..transfer import undoing
 from . import console, moments, references
 from .console import Exit
+
+_TICK = 0.002  # seconds: the history knows milliseconds, and "before" is to be an earlier one
 
 
 def add_argument(parser: ArgumentParser, what: str) -> None:
@@ -23,6 +26,7 @@ def add_argument(parser: ArgumentParser, what: str) -> None:
 def undo(args: Namespace, store: FilesystemStore, book: AddressBook, command: str) -> int:
     """Take back what --undo names; what was changed since stays, and is said."""
     reference, before = f"{book.owner}/{book.name}", datetime.now().astimezone()
+    time.sleep(_TICK)
     done = undoing.undo(store, book, command, args.undo or None, references.author(command))
     for name, why in done.left.items():
         console.warn(f"{name} stays: {why}")
