@@ -27,7 +27,7 @@ class Retention:
         room = self.size
         for time, name, etag in reversed(replacements(past)):
             seen[name] += 1
-            if time < oldest and (name not in exist or seen[name] > self.versions):
+            if time <= oldest and (name not in exist or seen[name] > self.versions):
                 continue
             room -= 0 if etag in kept else size(etag)
             if room < 0:
