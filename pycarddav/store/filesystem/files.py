@@ -86,8 +86,11 @@ def read(path: str, largest: int) -> tuple[bytes, os.stat_result]:
             raise ValueError("is not a regular file")
         if before.st_size > largest:
             raise ValueError(f"is larger than {largest} octets")
-        data = _at_once(descriptor, before.st_size) if haste.hasty() else b""
-        while len(data) <= before.st_size and (more := os.read(descriptor, before.st_size + 1)):
+        if haste.hasty():
+            data = _at_once(descriptor, before.st_size)
+        else:
+            data = os.read(descriptor, before.st_size + 1)
+        while len(data) < before.st_size and (more := os.read(descriptor, before.st_size)):
             data += more
         after = os.fstat(descriptor)
     finally:
@@ -101,9 +104,7 @@ def _at_once(descriptor: int, size: int) -> bytes:
     """What is in a file of this *size*, if the kernel need not ask the disk for it; WouldWait."""
     if size > _MUCH:
         haste.wait()
-    data = read_at(descriptor, size, 0)
-    os.lseek(descriptor, size, os.SEEK_SET)  # what has been added meanwhile is read behind it
-    return data
+    return read_at(descriptor, size, 0)
 
 
 def read_at(descriptor: int, size: int, offset: int) -> bytes:
