@@ -112,7 +112,7 @@ def run(*command):
 class Slapd:
     def __init__(self, folder):
         self.folder = folder
-        self.plain, self.tls = free_port(), free_port()
+        self.plain, self.tls = two_free_ports()
 
     def start(self):
         hosts = f"ldap://127.0.0.1:{self.plain} ldap://127.0.0.2:{self.plain}"
@@ -131,9 +131,10 @@ class Slapd:
         self.process.wait(30)
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
+def two_free_ports():
+    localhost = ("127.0.0.1", 0)
+    with socket.create_server(localhost) as one, socket.create_server(localhost) as other:
+        return one.getsockname()[1], other.getsockname()[1]
 
 
 NOWHERE = Directory("", True, None, "", "", "", "", "(uid={user})", "uid")

@@ -13,7 +13,7 @@ import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness import connect, free_port
+from harness import connect, free_ports
 from proxies import CONTRIB, changed
 from run import HERE, USER, served
 
@@ -181,12 +181,13 @@ def certificates(work: pathlib.Path) -> None:
 def nginx(work: pathlib.Path, upstream: str) -> Iterator[dict[str, str]]:
     """The URL of each way."""
     urls, servers = {}, []
+    ports = iter(free_ports(len(WRONG) + len(ENCRYPTED)))
     for name, (changes, _) in WRONG.items():
-        port = free_port()
+        port = next(ports)
         urls[name] = f"http://127.0.0.1:{port}{BASE}/"
         servers.append(site(upstream, HTTP.format(port=port), changes))
     for name, (certificate, changes, _) in ENCRYPTED.items():
-        port = free_port()
+        port = next(ports)
         urls[name] = f"https://localhost:{port}{BASE}/"
         listen = TLS.format(port=port, work=work, name=certificate)
         servers.append(site(upstream, listen, changes))

@@ -22,7 +22,7 @@ import traceback
 import urllib.parse
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from xml.etree import ElementTree
 
 DAV = "{DAV:}"
@@ -149,9 +149,16 @@ def by_uid(texts: Iterator[str]) -> dict[str, list[str]]:
     return cards
 
 
+def free_ports(number: int) -> list[int]:
+    """As many different ones: all are held before the first is let go."""
+    with ExitStack() as stack:
+        probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+        return [stack.enter_context(probe).getsockname()[1] for probe in probes]
+
+
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    [port] = free_ports(1)
+    return port
 
 
 def connect(port: int, process: subprocess.Popen[bytes]) -> socket.socket:
