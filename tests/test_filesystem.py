@@ -8,7 +8,7 @@ import stat
 import subprocess
 import threading
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -21,7 +21,7 @@ from pycarddav.model import AddressBook, Home
 from pycarddav.store.filesystem import FilesystemStore, files, token
 from pycarddav.store.filesystem.journal import Cause, Change, Journal, Replaced
 from pycarddav.store.filesystem.snapshot import moved
-from pycarddav.store.filesystem.token import EMPTY
+from pycarddav.store.filesystem.token import EMPTY, Point, mark
 
 # The disk
 
@@ -192,17 +192,89 @@ def test_a_token_of_more_parts_than_are_ever_given_out_is_refused(synced):
             synced.told()
 
 
+@contextmanager
+def thrown_away(server, tmp_path):
+    """What is done inside is of a past that a restore throws away."""
+    subprocess.run(["cp", "-a", server.storage, tmp_path / "backup"], check=True)
+    yield
+    shutil.rmtree(server.storage)
+    (tmp_path / "backup").rename(server.storage)
+
+
 def test_a_token_from_a_future_that_a_restore_threw_away_is_unknown(synced, tmp_path):
-    subprocess.run(["cp", "-a", synced.storage, tmp_path / "backup"], check=True)
-    synced.put("ada.vcf", "from the future")
-    synced.sync()
-    shutil.rmtree(synced.storage)
-    (tmp_path / "backup").rename(synced.storage)
+    with thrown_away(synced, tmp_path):
+        synced.put("ada.vcf", "from the future")
+        synced.sync()
     synced.put("bob.vcf", "another future")
     with pytest.raises(InvalidSyncToken):
         synced.sync()
     synced.token, synced.cards = None, {}
     assert synced.sync() == ({"ada.vcf", "bob.vcf"}, set())
+
+
+def put_for_a_moment(server):
+    """The client puts a card, and somebody removes it."""
+    server.put("dan.vcf")
+    server.cards["dan.vcf"] = card("dan.vcf")
+    (server.folder / "dan.vcf").unlink()
+    assert server.names() == [*server.cards][:-1]
+
+
+def test_a_past_that_came_to_the_same_after_as_many_changes_is_another(synced, tmp_path):
+    with thrown_away(synced, tmp_path):
+        synced.put("cyd.vcf")
+        synced.sync()
+        synced.delete("cyd.vcf")
+        synced.sync()
+    put_for_a_moment(synced)
+    with pytest.raises(InvalidSyncToken):
+        synced.sync()
+
+
+def test_a_state_that_comes_again_in_another_past_is_not_the_one_a_client_saw(synced, tmp_path):
+    with thrown_away(synced, tmp_path):
+        synced.put("ada.vcf", "new")
+        synced.sync()
+    put_for_a_moment(synced)
+    synced.put("ada.vcf", "new")
+    with pytest.raises(InvalidSyncToken):
+        synced.sync()
+
+
+def test_what_a_power_cut_took_from_the_journal_is_another_past(synced):
+    journal = synced.state / "journal"
+    synced.put("cyd.vcf")
+    synced.sync()
+    before = journal.read_bytes()
+    put_for_a_moment(synced)
+    lines = before.splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-1]))
+    synced.restart()
+    with pytest.raises(InvalidSyncToken):
+        synced.sync()
+
+
+def test_a_client_with_an_empty_book_is_told_of_what_it_put_into_another_past(server, tmp_path):
+    with thrown_away(server, tmp_path):
+        server.put("cyd.vcf")
+        server.delete("cyd.vcf")
+        server.token = server.book.token
+    put_for_a_moment(server)
+    assert server.sync() == (set(), {"dan.vcf"})
+
+
+def test_a_token_of_before_there_were_marks_is_understood(synced):
+    synced.token = synced.token.rpartition("-")[0]
+    synced.put("ada.vcf", "changed")
+    assert synced.sync() == ({"ada.vcf"}, set())
+
+
+def test_a_journal_begun_anew_knows_its_own_tokens(synced):
+    with synced.store.opened(synced.book).locked():
+        synced.store.opened(synced.book).mirror.begin_anew()
+    journal = (synced.state / "journal").read_text()
+    time = journal.splitlines()[0].rpartition(" ")[2]
+    assert token.parse(synced.book.token)[0].point.mark == token.mark(time)
 
 
 def test_a_journal_cut_off_in_mid_line_is_mended(synced):
@@ -251,11 +323,12 @@ def test_a_reader_never_sees_half_of_a_journal_that_is_read_again(tmp_path):
     for name in names:
         state = moved(state, name, None, "etag")
         journal.append([Change(name, "etag", state)], Cause("", "put"))
+    start = Point(0, EMPTY, mark(journal.read().time))
     again = threading.Thread(target=lambda: [journal.open() for _ in range(10)])
     again.start()
-    seen = {journal.since(0, EMPTY) == names}
+    seen = {journal.since(start) == names}
     while again.is_alive():
-        seen.add(journal.since(0, EMPTY) == names)
+        seen.add(journal.since(start) == names)
     assert seen == {True}
 
 

@@ -7,6 +7,7 @@ import pytest
 from pycarddav.store.filesystem import twins
 from pycarddav.store.filesystem.members import Layered, Member, Members, pack, unpack
 from pycarddav.store.filesystem.snapshot import Snapshot
+from pycarddav.store.filesystem.token import START
 
 ETAG = '"0123456789abcdef0123456789abcdef"'
 STAMP = (600, 1_700_000_000_000_000_001, 1_700_000_000_000_000_002, 2**64 - 1)
@@ -77,15 +78,15 @@ def test_a_changed_copy_is_what_a_dict_would_be(most, monkeypatch):
 def test_a_uid_leads_to_its_card_whatever_that_is_called():
     names = {"u.vcf": "u", "v.vcf": "w", "w.vcf": "x", "n.vcf": None}
     members = {name: Member(ETAG, uid) for name, uid in names.items()}
-    snapshot = Snapshot.of(Members.of(members), 0, 0)
+    snapshot = Snapshot.of(Members.of(members), START)
     owners = {uid: snapshot.owner(uid) for uid in ["u", "v", "w", "x", "n", ""]}
     expected = {"u": "u.vcf", "v": None, "w": "v.vcf", "x": "w.vcf", "n": None, "": None}
     assert owners == expected
     grown = Snapshot()
     for name, member in members.items():
-        grown = grown.changed({name: member}, 0, 0)
+        grown = grown.changed({name: member}, START)
     assert {uid: grown.owner(uid) for uid in owners} == expected
-    gone = grown.changed({"v.vcf": None, "u.vcf": Member(ETAG, "w")}, 0, 0)
+    gone = grown.changed({"v.vcf": None, "u.vcf": Member(ETAG, "w")}, START)
     assert [gone.owner(uid) for uid in ("u", "w")] == [None, "u.vcf"]
 
 
@@ -104,7 +105,7 @@ def test_strangers_are_told_apart_from_twins(monkeypatch):
     for _ in range(3000):
         found = some() | dict.fromkeys(chance.sample(["u.vcf", "v.vcf"], chance.randrange(2)))
         expected = {name: ETAG for name in found if chance.random() < 0.2}
-        cases.append((found, expected, Snapshot.of(Members.of(some()), 0, 0)))
+        cases.append((found, expected, Snapshot.of(Members.of(some()), START)))
     quick = [twins.among(*case) for case in cases]
     assert 100 < sum(map(bool, quick)) < 2900
     monkeypatch.setattr(twins, "_are_strangers", lambda *_: False)

@@ -10,7 +10,7 @@ import pytest
 from pycarddav.dav.errors import InvalidSyncToken, Unavailable
 from pycarddav.dav.headers import ANYTHING
 from pycarddav.model import AddressBook, Author
-from pycarddav.store.filesystem import FilesystemStore, journal
+from pycarddav.store.filesystem import FilesystemStore, journal, token
 
 ME = Author("alice", "pytest")
 
@@ -26,7 +26,7 @@ class Storage:
     def __init__(self, folder):
         self.folder = folder
         self.state = folder / ".pycarddav/alice/friends"
-        self.tokens = [None, f"3-{'5' * 32}", f"0-{0:032x}.YQ.2-{'5' * 32}"]
+        self.tokens = [None, f"3-{'5' * 32}-00000000", f"0-{0:032x}.YQ.2-{'5' * 32}"]
 
     def change(self, *words, close=True):
         """Words are a name to put, or one with a minus to delete; the process ends, or is killed"""
@@ -137,7 +137,7 @@ def without_its_place(state):
     """As a disk that is full leaves it."""
     path = state / "index"
     data = path.read_bytes()
-    path.write_bytes(data.replace(b" 2 ", b" 1 ", 1))
+    path.write_bytes(data.replace(b" 3 ", b" 2 ", 1))
 
 
 @pytest.mark.parametrize(
@@ -160,9 +160,8 @@ def test_what_is_another_later_makes_tokens_unknown_not_wrong(storage, spoil):
     book = store.book("alice", "friends")
     kept = store.opened(book).mirror.journal
     spoil(storage.state / "journal")
-    state = [int(token.partition("-")[2], 16) for token in (old, new)]
-    assert kept.since(2, state[0]) is None
-    assert kept.since(3, state[1]) == []
+    points = [token.parse(text)[0].point for text in (old, new)]
+    assert [kept.since(point) for point in points] == [None, []]
 
 
 def test_what_cannot_be_read_at_the_moment_is_asked_for_again(storage, monkeypatch):
@@ -190,13 +189,15 @@ HEADS = [
     b"0 5 -",
     b"%s 5 -" % (b"9" * 5000),
     b"1 5 1 2 3",
-    b"1 5 1 %s 0 5 -" % (b"-" + b"0" * 31),
-    b"1 5 1 %s 0 5 -" % (b"f" * 33),
-    b"1 5 -1 %s -1 5 -" % (b"0" * 32),
-    b"1 5 1 %s 2 5 -" % (b"0" * 32),
-    b"1 5 %s %s 0 5 -" % (b"9" * 30, b"0" * 32),
-    b"1 5 1 %s 0 -5 -" % (b"0" * 32),
-    b"1 5 1 %s 0 %s -" % (b"0" * 32, b"9" * 30),
+    b"1 5 1 %s 7 0 5 -" % (b"-" + b"0" * 31),
+    b"1 5 1 %s 7 0 5 -" % (b"f" * 33),
+    b"1 5 -1 %s 7 -1 5 -" % (b"0" * 32),
+    b"1 5 1 %s 7 2 5 -" % (b"0" * 32),
+    b"1 5 %s %s 7 0 5 -" % (b"9" * 30, b"0" * 32),
+    b"1 5 1 %s -7 0 5 -" % (b"0" * 32),
+    b"1 5 1 %s %s 0 5 -" % (b"0" * 32, b"9" * 30),
+    b"1 5 1 %s 7 0 -5 -" % (b"0" * 32),
+    b"1 5 1 %s 7 0 %s -" % (b"0" * 32, b"9" * 30),
     b"\xff 5 -",
 ]
 BODIES = [b"", b"a.vcf", b"a.vcf" + bytes(45), b"a.vcf" + b"\xff" * 45 + b"u", b"\xff" * 50]
@@ -210,12 +211,12 @@ def test_an_index_that_lies_changes_nothing(storage, head, body):
     storage.change("a", "b", close=False)
     expected, _ = storage.seen()
     rest = head + b"\n" + body
-    title = f"pycarddav-index 2 {hashlib.sha256(rest).hexdigest()}\n".encode()
+    title = f"pycarddav-index 3 {hashlib.sha256(rest).hexdigest()}\n".encode()
     (storage.state / "index").write_bytes(title + rest)
     assert storage.seen() == (expected, False)
 
 
-@pytest.mark.parametrize("field", range(2, 5))
+@pytest.mark.parametrize("field", range(2, 6))
 def test_an_index_that_lies_of_the_journal_is_not_believed(storage, field):
     """With a digest of it that is right."""
     storage.change("a", "b", "-a")
@@ -225,7 +226,7 @@ def test_an_index_that_lies_of_the_journal_is_not_believed(storage, field):
     fields = head.split(b" ")
     fields[field] = b"1" * len(fields[field])
     rest = b" ".join(fields) + b"\n" + body
-    title = f"pycarddav-index 2 {hashlib.sha256(rest).hexdigest()}\n".encode()
+    title = f"pycarddav-index 3 {hashlib.sha256(rest).hexdigest()}\n".encode()
     path.write_bytes(title + rest)
     assert resumed
     assert storage.seen() == (expected, False)

@@ -6,7 +6,6 @@ import time
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import replace
 from typing import NamedTuple
 
 from ... import __version__, haste
@@ -398,7 +397,7 @@ class Book:
     def changes(self, since: str | None, limit: int | None) -> Changes:
         """As the Store says."""
         snapshot = self.trusted()
-        parts: tuple[Part, ...] = (Part(snapshot.seq, EMPTY),)
+        parts: tuple[Part, ...] = (Part(snapshot.point._replace(state=EMPTY)),)
         if since is not None:
             try:
                 parts = token.parse(since)
@@ -407,7 +406,7 @@ class Book:
         touched = self._touched(snapshot, parts)
         sent = touched if limit is None else touched[:limit]
         more = len(sent) < len(touched)
-        has = _partly(parts, sent, snapshot) if more else (snapshot.part,)
+        has = _partly(parts, sent, snapshot) if more else (Part(snapshot.point),)
         return Changes(
             tuple(name for name in sent if name in snapshot.members),
             tuple(name for name in sent if name not in snapshot.members),
@@ -421,7 +420,7 @@ class Book:
         above = ""
         for part in parts:
             names = {name for name in self._changed(snapshot, part) if part.holds(name, above)}
-            if part.state == EMPTY:  # it has nothing there, but what it has put there meanwhile
+            if part.point.state == EMPTY:  # it has nothing there, but what it has put meanwhile
                 end = bisect_right(snapshot.names, part.last) if part.last else None
                 names.update(snapshot.names[bisect_right(snapshot.names, above) : end])
             touched += sorted(names)
@@ -429,12 +428,13 @@ class Book:
         return touched
 
     def _changed(self, snapshot: Snapshot, part: Part) -> list[str]:
-        if part.state == EMPTY or snapshot.seq - part.seq > _MANY:
+        point, journal = part.point, self.mirror.journal
+        if point.state == EMPTY or snapshot.point.seq - point.seq > _MANY:
             haste.wait()
-        if part.state == EMPTY:
-            return self.mirror.journal.after(part.seq)
-        changed = self.mirror.journal.since(part.seq, part.state)
-        if changed is None and part.state != snapshot.state:
+        if point.state == EMPTY:
+            return journal.after(point)
+        changed = journal.since(point)
+        if changed is None and (journal.exists or point.state != snapshot.point.state):
             raise InvalidSyncToken("this book was never in that state")
         return changed or []
 
@@ -445,7 +445,7 @@ def _partly(parts: tuple[Part, ...], sent: list[str], snapshot: Snapshot) -> tup
         return parts
     behind = [part for part in parts if part.last is None or part.last > sent[-1]]
     # The newest is first: where there are too many, some names are told again, never one too few.
-    return replace(snapshot.part, last=sent[-1]), *behind[-token.MOST + 1 :]
+    return Part(snapshot.point, last=sent[-1]), *behind[-token.MOST + 1 :]
 
 
 def _check(condition: Condition, current: Member | None) -> None:

@@ -13,10 +13,11 @@ from typing import NamedTuple
 from . import files
 from .journal import Position, state_of
 from .members import ROW, Layered, Members, Row, behind
+from .token import Point
 
 log = logging.getLogger(__name__)
 
-_FORMAT = "pycarddav-index 2"
+_FORMAT = "pycarddav-index 3"
 _LARGEST = 2**30  # octets
 
 
@@ -57,7 +58,7 @@ def save(path: str, index: Index) -> None:
     rows = {name: row for name, row in index.members.rows.items() if isinstance(row, bytes)}
     at = index.at if len(rows) == len(index.members) else None  # else it would not be all
     names = "\0".join(rows).encode()
-    position = f"{at.seq} {at.state:032x} {at.first} {at.offset} {at.digest}" if at else "-"
+    position = _place(at) if at else "-"
     body = b"".join(
         [
             f"{len(rows)} {len(names)} {position}\n".encode(),
@@ -94,8 +95,14 @@ def _complete(rows: dict[str, bytes], uids: bytes) -> None:
         rows[name] += uid
 
 
+def _place(at: Position) -> str:
+    (seq, state, mark), first, offset, digest = at
+    return f"{seq} {state:032x} {mark} {first} {offset} {digest}"
+
+
 def _position(fields: list[str]) -> Position:
-    seq, state, first, offset, digest = fields
-    if not 0 <= int(first) <= int(seq) < 2**63:
+    seq, state, mark, first, offset, digest = fields
+    if not 0 <= int(first) <= int(seq) < 2**63 or not 0 <= int(mark) < 2**32:
         raise ValueError("nothing counts like this")
-    return Position(int(seq), state_of(state), int(first), int(offset), digest)
+    point = Point(int(seq), state_of(state), int(mark))
+    return Position(point, int(first), int(offset), digest)

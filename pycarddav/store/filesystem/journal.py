@@ -18,6 +18,7 @@ import json
 import logging
 import os
 import time
+from array import array
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
@@ -27,7 +28,7 @@ from ... import haste
 from ...model import Author
 from . import files
 from .snapshot import total
-from .token import EMPTY
+from .token import EMPTY, START, UNMARKED, Point, mark
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +76,7 @@ def written(moment: datetime) -> str:
 class Position(NamedTuple):
     """A place in a journal that counts from *first*: so many octets, which have this *digest*."""
 
-    seq: int
-    state: int
+    point: Point
     first: int
     offset: int
     digest: str = ""
@@ -87,18 +87,18 @@ class Replaced(Exception):
 
 
 class Journal:
-    """*seq* and *state* are those after the last change read or written."""
+    """*point* is that after the last change read or written."""
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._begin_at(0, EMPTY)
+        self._begin_at(START)
         self._shown = self._past
 
-    def _begin_at(self, seq: int, state: int, before: "_Before | None" = None) -> None:
-        self.seq, self.state = seq, state
+    def _begin_at(self, point: Point, before: "_Before | None" = None) -> None:
+        self.point = point
         # Readers are shown it when it is whole, as one object: else they would miss changes, or
         # see the states of one past with the names of another.
-        self._past = _Past(seq, state, before)
+        self._past = _Past(point, before)
         self._offset = 0  # where the known part of the file ends
         self._end = b""  # its last octets: whether a file goes on from there
         self._unwritten = b""  # what a full disk did not take
@@ -115,7 +115,7 @@ class Journal:
 
     def open(self) -> dict[str, str]:
         """Read everything: the members that the journal ends with, as name -> etag."""
-        self._begin_at(0, EMPTY)
+        self._begin_at(START)
         try:
             with open(self.path, "rb") as file:
                 data = file.read()
@@ -125,7 +125,7 @@ class Journal:
         except ValueError as error:
             kept = self._damaged()
             log.warning("%s: %s; a new one is begun, it is kept as %s", self.path, error, kept)
-            self._begin_at(0, EMPTY)
+            self._begin_at(START)
             os.rename(self.path, kept)
             return {}
         finally:
@@ -138,7 +138,7 @@ class Journal:
         """Where the file ends, if it holds everything; not yet proven()."""
         if not self.exists or self._unwritten:
             return None
-        return Position(self.seq, self.state, self.seq - self.length, self._offset)
+        return Position(self.point, self.point.seq - self.length, self._offset)
 
     def proven(self, place: Position) -> Position | None:
         """The place by which resume() knows the file again; without the book's lock."""
@@ -153,11 +153,11 @@ class Journal:
 
         What happened before is read when somebody asks for it.
         """
-        self._begin_at(at.seq, at.state, _Before(self.path, at))
+        self._begin_at(at.point, _Before(self.path, at))
         try:
             with open(self.path, "rb") as file:
                 data = file.read()[: at.offset]
-            if (len(data), _digest(data)) != at[3:] or not _ends_at(at, data):
+            if (len(data), _digest(data)) != at[2:] or not _ends_at(at, data):
                 return None
             self._know(data)
             return self.appended()
@@ -212,15 +212,16 @@ class Journal:
         return data[len(self._end) :]
 
     def begin(self, members: Mapping[str, str], seq: int, state: int) -> None:
-        """Start a new file with these members as its past."""
+        """Start a new file with these members as its past: a point of its own."""
         self._write(Past(now(), seq, state, dict(members), []))
         self.open()
 
     def append(self, changes: list[Change], cause: Cause) -> None:
         """Write these changes at the end; where there is no room, with the next ones."""
-        lines = [_line(Event(self.seq + n, change, cause)) for n, change in enumerate(changes, 1)]
+        first = self.point.seq + 1
+        lines = [_line(Event(seq, change, cause)) for seq, change in enumerate(changes, first)]
         for change in changes:
-            self._add(change)
+            self._add(change, mark(cause.time))
         data = self._unwritten + "".join(lines).encode()
         try:
             self._append(data)
@@ -241,17 +242,17 @@ class Journal:
         finally:
             os.close(descriptor)
 
-    def since(self, seq: int, state: int) -> list[str] | None:
-        """The names that changed after *seq*; None if the book was never in *state*.
+    def since(self, point: Point) -> list[str] | None:
+        """The names that changed after that; None where the book was never there.
 
-        In another journal than the one that counted *seq*, what changed since the first time that
-        the book was in *state*: a client may have put a card into it that is gone again.
+        Of another past, the state that this journal began with is known, and no later one: before
+        that comes again, a client may have put a card into the book that is gone again.
         """
-        return self._shown.since(seq, state)
+        return self._shown.since(point)
 
-    def after(self, seq: int) -> list[str]:
-        """The names that changed after *seq*, if this journal counted that far."""
-        return self._shown.after(seq)
+    def after(self, point: Point) -> list[str]:
+        """The names that changed after that, whatever the state; all, for one of another past."""
+        return self._shown.after(point)
 
     def read(self) -> "Past":
         """Everything that the file says."""
@@ -276,10 +277,10 @@ class Journal:
 
     def _replay(self, data: bytes) -> dict[str, str]:
         past, rest = _base(data)
-        self._begin_at(past.seq, past.state)
+        self._begin_at(past.point)
         self._know(data[: len(data) - len(rest)])
         members = replayed(past.members, self._take(rest))
-        if total(members) != self.state:
+        if total(members) != self.point.state:
             raise ValueError("the members do not add up to the state")
         return members
 
@@ -288,17 +289,17 @@ class Journal:
         changes = []
         for line in data.split(b"\n")[:-1]:
             try:
-                change = _change(line.decode(), self.seq + 1)
+                change, time = _change(line.decode(), self.point.seq + 1)
             except ValueError:
                 break
-            self._add(change)
+            self._add(change, mark(time))
             self._know(line + b"\n")
             changes.append(change)
         return changes
 
-    def _add(self, change: Change) -> None:
-        self._past.add(change)
-        self.seq, self.state = self.seq + 1, change.state
+    def _add(self, change: Change, mark: int) -> None:
+        self.point = Point(self.point.seq + 1, change.state, mark)
+        self._past.add(change.name, self.point)
 
     def _know(self, data: bytes) -> None:
         """These octets of the file are known as well."""
@@ -327,49 +328,43 @@ class Journal:
 
 
 class _Past:
-    """The states since *seq*, 16 octets each, and the names that changed between them."""
+    """The points since *first*, 20 octets each, and the names that changed between them."""
 
-    def __init__(self, seq: int, state: int, before: "_Before | None" = None) -> None:
-        self.first, self._before = seq, before
-        self._states = bytearray(state.to_bytes(16))
+    def __init__(self, first: Point, before: "_Before | None" = None) -> None:
+        self.first, self._before = first, before
         self._names: list[str] = []
+        self._states = bytearray(first.state.to_bytes(16))
+        self._marks = array("I", [first.mark])
 
     def __len__(self) -> int:
         return len(self._names) + (len(self._before) if self._before else 0)
 
-    def add(self, change: Change) -> None:
-        self._names.append(change.name)
-        self._states += change.state.to_bytes(16)  # last: a reader may be looking
+    def add(self, name: str, point: Point) -> None:
+        self._names.append(name)
+        self._states += point.state.to_bytes(16)
+        self._marks.append(point.mark)  # last: a reader may be looking
 
-    def since(self, seq: int, state: int) -> list[str] | None:
-        if self._was(seq, state):
-            return self._names[seq - self.first :]
-        before = self._before.past.since(seq, state) if self._before else None
-        if before is not None:
-            return before + self._names
-        at = self._find(state.to_bytes(16))
-        return None if at is None else self._names[at:]
+    def since(self, point: Point) -> list[str] | None:
+        at = point.seq - self.first.seq
+        if self._counted(point) and self._state(at) == point.state:
+            return self._names[at:]
+        if self._before:
+            before = self._before.past.since(point)
+            return None if before is None else before + self._names
+        return [*self._names] if point.state == self.first.state else None
 
-    def after(self, seq: int) -> list[str]:
-        if seq >= self.first:
-            return self._names[seq - self.first :]
-        if self._before and seq >= self._before.past.first:
-            return self._before.past.after(seq) + self._names
-        return []
+    def after(self, point: Point) -> list[str]:
+        if self._counted(point):
+            return self._names[point.seq - self.first.seq :]
+        return [*(self._before.past.after(point) if self._before else []), *self._names]
 
-    def _was(self, seq: int, state: int) -> bool:
-        """Whether this was the state after *seq* changes."""
-        at = (seq - self.first) * 16
-        return at >= 0 and self._states[at : at + 16] == state.to_bytes(16)
+    def _state(self, at: int) -> int:
+        return int.from_bytes(self._states[at * 16 : at * 16 + 16])
 
-    def _find(self, state: bytes) -> int | None:
-        """The first place of a state."""
-        start = 0
-        while (found := self._states.find(state, start)) >= 0:
-            if found % 16 == 0:
-                return found // 16
-            start = found + 1
-        return None
+    def _counted(self, point: Point) -> bool:
+        """Whether there were as many changes, and the last of them was made then."""
+        at = point.seq - self.first.seq
+        return 0 <= at < len(self._marks) and point.mark in (UNMARKED, self._marks[at])
 
 
 class _Before:
@@ -379,7 +374,7 @@ class _Before:
         self._path, self._at = path, at
 
     def __len__(self) -> int:
-        return self._at.seq - self._at.first
+        return self._at.point.seq - self._at.first
 
     @cached_property
     def past(self) -> _Past:
@@ -389,7 +384,7 @@ class _Before:
                 return self._read()
         except ValueError as error:  # somebody has replaced it: it will be read anew
             log.warning("%s: of what was before, nothing is known: %s", self._path, error)
-            return _Past(self._at.seq, self._at.state)
+            return _Past(self._at.point)
 
     def _read(self) -> _Past:
         haste.wait()
@@ -401,9 +396,10 @@ class _Before:
         if _digest(data) != self._at.digest:
             raise ValueError("it is not what it was")
         base, rest = _base(data)
-        past = _Past(base.seq, base.state)
+        past = _Past(base.point)
         for number, line in enumerate(rest.split(b"\n")[:-1], base.seq + 1):
-            past.add(_change(line.decode(), number))
+            change, time = _change(line.decode(), number)
+            past.add(change.name, Point(number, change.state, mark(time)))
         return past
 
 
@@ -415,6 +411,11 @@ class Past(NamedTuple):
     state: int
     members: dict[str, str]  # name -> etag
     events: list[Event]
+
+    @property
+    def point(self) -> Point:
+        """Where it begins."""
+        return Point(self.seq, self.state, mark(self.time))
 
     def now(self) -> dict[str, str]:
         """The members at the end."""
@@ -467,11 +468,11 @@ def _base(data: bytes) -> tuple[Past, bytes]:
 
 def _ends_at(at: Position, data: bytes) -> bool:
     """Whether these octets of a journal count and end like this.  ValueError."""
-    *_, seq, state, members, _ = data.partition(b"\n")[0].decode().split(" ")
-    changes = data.count(b"\n") - 1 - int(members)
-    if changes:
-        _, state, *_ = data[data.rfind(b"\n", 0, -1) + 1 :].decode().split("\t")
-    return (int(seq), int(seq) + changes, state_of(state)) == (at.first, at.seq, at.state)
+    *_, first, state, members, time = data.partition(b"\n")[0].decode().split(" ")
+    seq = int(first) + data.count(b"\n") - 1 - int(members)
+    if seq > int(first):
+        _, state, _, time, *_ = data[data.rfind(b"\n", 0, -1) + 1 :].decode().split("\t")
+    return (Point(seq, state_of(state), mark(time)), int(first)) == (at.point, at.first)
 
 
 def _line(event: Event) -> str:
@@ -483,15 +484,15 @@ def _line(event: Event) -> str:
 def _event(line: str) -> Event:
     seq, _, _, time, reason, user, agent, _ = line.split("\t")
     cause = Cause(time, _unquoted(reason), Author(_unquoted(user), _unquoted(agent)))
-    return Event(int(seq), _change(line, int(seq)), cause)
+    return Event(int(seq), _change(line, int(seq))[0], cause)
 
 
-def _change(line: str, seq: int) -> Change:
-    """The change in the line of this number.  ValueError."""
-    number, state, etag, _, _, _, _, name = line.split("\t")
+def _change(line: str, seq: int) -> tuple[Change, str]:
+    """The change in the line of this number, and its time.  ValueError."""
+    number, state, etag, time, _, _, _, name = line.split("\t")
     if number != str(seq):
         raise ValueError("not the next change")
-    return Change(_unquoted(name), None if etag == "-" else etag, state_of(state))
+    return Change(_unquoted(name), None if etag == "-" else etag, state_of(state)), time
 
 
 def state_of(text: str) -> int:

@@ -113,7 +113,7 @@ class Mirror:
         snapshot, at = self.snapshot, None
         with suppress(Error), self.lock.within(_PATIENCE, looking=True):  # for both of one moment
             snapshot, place = self.snapshot, self.journal.place
-            at = place if place and place[:2] == (snapshot.seq, snapshot.state) else None
+            at = place if place and place.point == snapshot.point else None
         settled: dict[str, Member | None] = {}
         for name in snapshot.members.unsettled():
             known = snapshot.members[name]
@@ -128,12 +128,12 @@ class Mirror:
         """Begin anew with what the journal says, as far as possible with what was known of it."""
         saved = Index(self.snapshot.members) if self.recalled else index.load(self.index)
         if saved.at and (changes := self.journal.resume(saved.at)) is not None:
-            first = Snapshot.of(saved.members, saved.at.seq, saved.at.state)
+            first = Snapshot.of(saved.members, saved.at.point)
             since = {
                 name: None if etag is None else _promised(name, etag, saved.members)
                 for name, etag in changes.items()
             }
-            self.snapshot = first.changed(since, self.journal.state, self.journal.seq)
+            self.snapshot = first.changed(since, self.journal.point)
         else:
             self.snapshot = self._replayed(saved.members)
         self.recalled = True
@@ -141,18 +141,18 @@ class Mirror:
     def _replayed(self, rows: Members) -> Snapshot:
         """What the whole journal says; of its members, what is known in *rows*."""
         known = self.journal.open()
-        state = self.journal.state
+        point = self.journal.point
         if not self.journal.exists:  # of a card whose file is broken now, the index may know
             known = {name: rows[name].etag for name in rows}
-            state = total(known)
+            point = point._replace(state=total(known))
         members = {name: _promised(name, etag, rows) for name, etag in known.items()}
-        return Snapshot.of(Members.of(members), self.journal.seq, state)
+        return Snapshot.of(Members.of(members), point)
 
     def fill(self, cause: Cause) -> None:
         """Take what is in a folder that is new for the work of *cause*."""
         self._recall()
         if not self.journal.exists:
-            self._begin(self.snapshot)
+            self._begin()
             self.reconcile(self._differing(), cause)
 
     def reconcile(self, suspects: Iterable[str], cause: Cause | None = None) -> None:
@@ -193,38 +193,40 @@ class Mirror:
         news = {
             name: new for name, new in found.items() if new != before[name] or name in self.missed
         }
-        state = self.journal.state if self.journal.exists else self.snapshot.state
-        changes = []
+        point = self.journal.point if self.journal.exists else self.snapshot.point
+        state, changes = point.state, []
         for name, new in found.items():
             was = expected[name] if name in expected else _etag(before[name])
             if was != (etag := _etag(new)) or (etag and name in self.missed):
                 state = moved(state, name, was, etag)
                 changes.append(Change(name, etag, state))
-        seq = self.journal.seq + len(changes) if self.journal.exists else self.snapshot.seq
-        after = self.snapshot.changed(news, state, seq) if news or changes else self.snapshot
-        if not self.journal.exists:
-            self._begin(after)
-        elif changes:
+        if self.journal.exists and changes:
             self.journal.append(changes, cause)
-        self.snapshot = after.at(self.journal.seq)
+            point = self.journal.point
+        point = point._replace(state=state)
+        self.snapshot = self.snapshot.changed(news, point) if news else self.snapshot.at(point)
+        if not self.journal.exists:
+            self._begin()
         self.missed.difference_update(news)
         self.new.update(news)
         self._unsaved += len(news)
 
     def begin_anew(self) -> None:
         """Start another journal: of the states before, none is known any more."""
-        self._begin(self.snapshot)
+        self._begin()
 
-    def _begin(self, first: Snapshot) -> None:
+    def _begin(self) -> None:
+        first = self.snapshot
         try:
             etags = {name: first.members[name].etag for name in first.names}
-            self.journal.begin(etags, first.seq, first.state)
+            self.journal.begin(etags, first.point.seq, first.point.state)
         except OSError as error:  # it is tried again; until then only this process knows
             if str(error.strerror) != self._no_journal:
                 log.warning("%s: there is no journal: %s", self.folder.path, error)
             self._no_journal = str(error.strerror)
         else:
             self._no_journal = ""
+            self.snapshot = first.at(self.journal.point)
 
     def _look(self, name: str) -> Member | None:
         path, known = self.folder.file(name), self.snapshot.members.get(name)

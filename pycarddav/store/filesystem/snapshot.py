@@ -7,7 +7,7 @@ from functools import cached_property
 
 from . import token
 from .members import Layered, Member, Members, named
-from .token import EMPTY, Part
+from .token import START, Part, Point
 
 
 def weight(name: str, etag: str) -> int:
@@ -29,37 +29,31 @@ def moved(state: int, name: str, old: str | None, new: str | None) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """*state* is the sum of the members' weights: it knows neither order nor past.
+    """The state of *point* is the sum of the members' weights: it knows neither order nor past.
 
-    *seq* counts the changes that led here; *apart* has the name of each UID that is not in the
-    name of its card; *size* is that of all cards, in octets; *times* is the sum of their mtimes,
-    and another one when somebody touches a file without changing it.
+    *apart* has the name of each UID that is not in the name of its card; *size* is that of all
+    cards, in octets; *times* is the sum of their mtimes, and another one when somebody touches a
+    file without changing it.
     """
 
-    seq: int = 0
-    state: int = EMPTY
+    point: Point = START
     members: Members = field(default_factory=lambda: Members(Layered({})))
     apart: Layered[str] = field(default_factory=lambda: Layered({}))
     size: int = 0
     times: int = 0
 
     @classmethod
-    def of(cls, members: Members, seq: int, state: int) -> "Snapshot":
+    def of(cls, members: Members, point: Point) -> "Snapshot":
         """The snapshot of these members."""
         size = times = 0
         for octets, mtime in members.sizes_and_times():
             size, times = size + octets, times + mtime
-        return cls(seq, state, members, Layered(members.apart()), size, times)
-
-    @property
-    def part(self) -> Part:
-        """All of a token that names this state."""
-        return Part(self.seq, self.state)
+        return cls(point, members, Layered(members.apart()), size, times)
 
     @cached_property
     def token(self) -> str:
         """The token of who has everything."""
-        return token.write((self.part,))
+        return token.write((Part(self.point),))
 
     @cached_property
     def names(self) -> list[str]:
@@ -73,11 +67,11 @@ class Snapshot:
         name = named(uid)
         return name if self.members.is_called(name, uid) else None
 
-    def at(self, seq: int) -> "Snapshot":
-        """The same, after so many changes."""
-        return self if seq == self.seq else replace(self, seq=seq)
+    def at(self, point: Point) -> "Snapshot":
+        """The same members, which another past has led to."""
+        return self if point == self.point else replace(self, point=point)
 
-    def changed(self, changes: Mapping[str, Member | None], state: int, seq: int) -> "Snapshot":
+    def changed(self, changes: Mapping[str, Member | None], point: Point) -> "Snapshot":
         """The snapshot after these members came, changed or (None) went."""
         apart: dict[str, str | None] = {}
         size, times = self.size, self.times
@@ -94,4 +88,4 @@ class Snapshot:
             if member.uid is not None and named(member.uid) != name:
                 apart[member.uid] = name
         members = self.members.changed(changes)
-        return Snapshot(seq, state, members, self.apart.changed(apart), size, times)
+        return Snapshot(point, members, self.apart.changed(apart), size, times)

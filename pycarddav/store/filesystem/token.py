@@ -1,33 +1,52 @@
-"""A sync token says which cards a client has, by the states of the book that it saw them in.
+"""A sync token says which cards a client has, by the points that it saw the book at.
 
-Usually it saw one state and has all of it: ``SEQ-STATE``.  A client that was sent a part, in the
+Usually it saw one and has all of it: ``SEQ-STATE-MARK``.  A client that was sent a part, in the
 order of names, has the new state up to the last name sent and an older one behind it:
-``SEQ-STATE.NAME.SEQ-STATE``, and so on if the book moves while it reads.
+``POINT.NAME.POINT``, and so on if the book moves while it reads.
 
 Nothing in a token refers to a journal: it means the same to a copy of the book, and to a
-restored one, and whoever does not know one of its states knows that it does not.
+restored one, and whoever does not know one of its points knows that it does not.
 """
 
 import base64
 import re
+import zlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 EMPTY = 0  # the state of a book without cards
+UNMARKED = -1  # the mark in a token of before there were marks
 
 MOST = 16  # parts: each costs as much as a sync
 _LONGEST = 20_000  # characters
-_POINT = re.compile(r"([0-9]{1,18})-([0-9a-f]{32})", re.ASCII)
+_POINT = re.compile(r"([0-9]{1,18})-([0-9a-f]{32})(?:-([0-9a-f]{8}))?", re.ASCII)
+
+
+class Point(NamedTuple):
+    """A moment of a book: *seq* changes had led to this *state*, the last of them of this *mark*.
+
+    The count tells two visits to one state apart, and the mark two pasts: one may be lost to a
+    restore, and the other come to as many changes.
+    """
+
+    seq: int = 0
+    state: int = EMPTY
+    mark: int = 0
+
+
+START = Point()
+
+
+def mark(time: str) -> int:
+    """What is told of a change by when it was, as the journal has it: 32 bits."""
+    return zlib.crc32(time.encode())
 
 
 @dataclass(frozen=True)
 class Part:
-    """The names above the part before it, up to *last* (None: all others), are as in *state*.
+    """The names above the part before it, up to *last* (None: all others), are as at *point*."""
 
-    *seq* is what the book counted in that state: it tells two visits to one state apart.
-    """
-
-    seq: int
-    state: int
+    point: Point
     last: str | None = None
 
     def holds(self, name: str, above: str) -> bool:
@@ -39,7 +58,7 @@ def write(parts: tuple[Part, ...]) -> str:
     """The token, of characters that a URI may hold."""
     fields = []
     for part in parts:
-        fields.append(f"{part.seq}-{part.state:032x}")
+        fields.append(_written(part.point))
         if part.last is not None:
             fields.append(base64.urlsafe_b64encode(part.last.encode()).decode().rstrip("="))
     return ".".join(fields)
@@ -54,11 +73,18 @@ def parse(text: str) -> tuple[Part, ...]:
     if len(points) > MOST or len(points) != len(bounds) + 1 or bounds != sorted(set(bounds)):
         raise ValueError("not a token")
     parts = []
-    for point, last in zip(points, [*bounds, None], strict=True):
-        if not (match := _POINT.fullmatch(point)):
+    for field, last in zip(points, [*bounds, None], strict=True):
+        if not (match := _POINT.fullmatch(field)):
             raise ValueError("not a token")
-        parts.append(Part(int(match[1]), int(match[2], 16), last))
+        seq, state, made = match.groups()
+        point = Point(int(seq), int(state, 16), int(made, 16) if made else UNMARKED)
+        parts.append(Part(point, last))
     return tuple(parts)
+
+
+def _written(point: Point) -> str:
+    text = f"{point.seq}-{point.state:032x}"
+    return text if point.mark == UNMARKED else f"{text}-{point.mark:08x}"
 
 
 def _unpacked(field: str) -> str:
