@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from .indexes import BookIndex
 from .messages import Response
@@ -12,7 +12,16 @@ from .messages import Response
 Value = TypeVar("Value")
 
 MEBIBYTE = 2**20
-Parts = tuple[tuple[str, tuple[int, ...]], ...]  # of a stencil
+
+
+class Stencil(NamedTuple):
+    """An answer for any card as a *format*, and the numbers of what is filled in (see stencil)."""
+
+    format: bytes = b""
+    slots: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.slots)
 
 
 class Cache(Generic[Value]):
@@ -58,4 +67,4 @@ class Caches:
 
     responses: Cache[tuple[Hashable, Response]] = field(default_factory=budget(24 * MEBIBYTE))
     indexes: Cache[BookIndex] = field(default_factory=budget(32 * MEBIBYTE))
-    stencils: Cache[Parts] = field(default_factory=budget(MEBIBYTE // 4))
+    stencils: Cache[Stencil] = field(default_factory=budget(MEBIBYTE // 4))

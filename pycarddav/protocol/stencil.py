@@ -15,25 +15,24 @@ from ..dav.errors import NoConversion
 from ..dav.headers import http_date
 from ..dav.xml import Fragment, escape
 from ..model import AddressBook, BrokenCard, Card, Entry
-from .cache import Parts
+from .cache import Stencil
 from .context import Context, asks
 from .propfind import PropFind
 
 Answered = Iterator[tuple[Entry, Fragment]]
 Answer = Callable[[Iterable[Entry], PropFind, Context], Answered]
-Fact = Callable[[Entry, Context], str]
+Fact = Callable[[Entry, Context], bytes]
 
 FEW = 4  # entries that are answered for as they are; a stencil would not be worth it
 FACTS: tuple[Fact, ...] = (
-    lambda entry, ctx: escape(ctx.href(entry)),
-    lambda entry, ctx: escape(entry.etag),
-    lambda entry, ctx: str(entry.size),
-    lambda entry, ctx: http_date(entry.modified),
+    lambda entry, ctx: escape(ctx.href(entry)).encode(),
+    lambda entry, ctx: escape(entry.etag).encode(),
+    lambda entry, ctx: b"%d" % entry.size,
+    lambda entry, ctx: http_date(entry.modified).encode(),
 )
+CONTENT = -1  # the slot that is for none of them
 
-# An answer in parts, each with the numbers of the facts to fill in; between them is the content.
-Stencil = Parts
-NONE: Stencil = ()  # where there can be none
+NONE = Stencil()  # where there can be none
 _OVERHEAD = 1000  # octets of what is remembered with one
 
 
@@ -62,13 +61,9 @@ def stencilled(answer: Answer) -> Answer:
 
 def filled(stencil: Stencil, entry: Entry, text: bytes, ctx: Context) -> bytes:
     """The answer for an entry whose content, as it is wanted, is this text."""
-    return text.join(
-        [
-            (
-                part % tuple([FACTS[number](entry, ctx) for number in facts]) if facts else part
-            ).encode()
-            for part, facts in stencil
-        ]
+    # In one step, because this is done for every card of a listing.
+    return stencil.format % tuple(
+        [text if slot == CONTENT else FACTS[slot](entry, ctx) for slot in stencil.slots]
     )
 
 
@@ -124,26 +119,20 @@ def _strangers(book: AddressBook) -> Iterator[Card]:
         yield Card(book, name, etag, size, modified, data=data)
 
 
-_CONTENT = -1
-Pieces = list[str | int]  # of an answer, with the number of a fact in place of what it says
+Pieces = list[bytes | int]  # of an answer, with the number of a slot in place of what it says
 
 
 def _pieces(stranger: Card, wanted: PropFind, ctx: Context) -> Pieces:
     facts = {fact(stranger, ctx): number for number, fact in enumerate(FACTS)}
     if text := content(stranger, wanted):
-        facts[text.decode()] = _CONTENT
-    pieces = re.split(f"({'|'.join(map(re.escape, facts))})", str(wanted.answer(stranger, ctx)))
-    return [facts.get(piece, piece) for piece in pieces]
+        facts[text] = CONTENT
+    pattern = b"(%b)" % b"|".join(map(re.escape, facts))
+    return [
+        facts.get(piece, piece)
+        for piece in re.split(pattern, _octets(wanted.answer(stranger, ctx)))
+    ]
 
 
 def _assembled(pieces: Pieces) -> Stencil:
-    parts: list[tuple[str, tuple[int, ...]]] = [("", ())]
-    for piece in pieces:
-        text, facts = parts[-1]
-        if piece == _CONTENT:
-            parts.append(("", ()))
-        elif isinstance(piece, str):
-            parts[-1] = text + piece.replace("%", "%%"), facts
-        else:
-            parts[-1] = text + "%s", (*facts, piece)
-    return tuple((text if facts else text % (), facts) for text, facts in parts)
+    texts = [b"%b" if isinstance(piece, int) else piece.replace(b"%", b"%%") for piece in pieces]
+    return Stencil(b"".join(texts), tuple(piece for piece in pieces if isinstance(piece, int)))

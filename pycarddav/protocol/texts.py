@@ -13,9 +13,10 @@ from .. import haste
 from ..dav.xml import Fragment
 from ..model import AddressBook, Entry
 from . import stencil
+from .cache import Stencil
 from .context import Context
 from .propfind import PropFind
-from .stencil import Answered, Stencil, filled
+from .stencil import Answered, filled
 
 _AT_ONCE = 256  # cards whose texts are in memory before they are answered for
 _READ_AT_ONCE = 16  # and with them the cards, which may have large pictures

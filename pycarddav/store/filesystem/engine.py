@@ -257,11 +257,11 @@ class FilesystemStore:
                 found = kept.content(name)
             except CardUnavailable as error:
                 if (member := kept.trusted().members.get(name)) is not None:
-                    yield BrokenCard(*_facts(book, name, member, dead), str(error))
+                    yield BrokenCard(**_facts(book, name, member, dead), why=str(error))
                 continue
             if found:
                 member, data = found
-                yield Card(*_facts(book, name, member, dead), data)
+                yield Card(**_facts(book, name, member, dead), data=data)
 
     def texts(self, book: AddressBook, form: str, etags: Iterable[str]) -> dict[str, bytes]:
         return self._shelf.known(book).texts(form).get(etags)
@@ -390,13 +390,23 @@ def _values(book: AddressBook) -> dict[str, Any]:
 
 
 def _entry(book: AddressBook, name: str, member: Member, dead: Mapping[str, Dead]) -> Entry:
-    return Entry(*_facts(book, name, member, dead))
+    # As Entry() does it, in half the time: this is asked of every card of a listing.
+    entry = object.__new__(Entry)
+    entry.__dict__.update(_facts(book, name, member, dead))
+    return entry
 
 
 def _facts(
     book: AddressBook, name: str, member: Member, dead: Mapping[str, Dead]
-) -> tuple[AddressBook, str, str, int, float, Dead]:
-    return book, name, member.etag, member.size, member.mtime / 1e9, dead.get(name, ())
+) -> dict[str, Any]:
+    return {
+        "book": book,
+        "name": name,
+        "etag": member.etag,
+        "size": member.size,
+        "modified": member.mtime / 1e9,
+        "dead": dead.get(name, ()),
+    }
 
 
 def _in_haste_only_some(names: Collection[str] | None) -> None:
