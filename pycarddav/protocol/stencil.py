@@ -49,8 +49,11 @@ def stencilled(answer: Answer) -> Answer:
             some = list(answer(islice(entries, FEW), wanted, ctx))
             yield from some
             stencil = NONE if len(some) < FEW or ctx.locks(book.owner) else _cut(some, wanted, ctx)
+        if not stencil:
+            yield from answer(entries, wanted, ctx)
+            return
         for entry in entries:
-            text = content(entry, wanted) if stencil and is_plain(entry) else None
+            text = content(entry, wanted) if is_plain(entry) else None
             if text is None:
                 yield from answer([entry], wanted, ctx)
             else:

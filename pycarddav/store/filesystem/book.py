@@ -407,12 +407,9 @@ class Book:
         sent = touched if limit is None else touched[:limit]
         more = len(sent) < len(touched)
         has = _partly(parts, sent, snapshot) if more else (Part(snapshot.point),)
-        return Changes(
-            tuple(name for name in sent if name in snapshot.members),
-            tuple(name for name in sent if name not in snapshot.members),
-            token.write(has),
-            more,
-        )
+        there = snapshot.members.among(sent)
+        gone = set(sent).difference(there)
+        return Changes(tuple(there), tuple(sorted(gone)), token.write(has), more)
 
     def _touched(self, snapshot: Snapshot, parts: tuple[Part, ...]) -> list[str]:
         """The names, in order, that a client which has *parts* has to be told."""
@@ -420,10 +417,11 @@ class Book:
         above = ""
         for part in parts:
             names = {name for name in self._changed(snapshot, part) if part.holds(name, above)}
+            there: list[str] = []
             if part.point.state == EMPTY:  # it has nothing there, but what it has put meanwhile
                 end = bisect_right(snapshot.names, part.last) if part.last else None
-                names.update(snapshot.names[bisect_right(snapshot.names, above) : end])
-            touched += sorted(names)
+                there = snapshot.names[bisect_right(snapshot.names, above) : end]
+            touched += sorted(names.union(there)) if names else there
             above = part.last or above
         return touched
 

@@ -4,7 +4,7 @@ A member is kept as a row of octets; those of 50 000 cards take 8 MB.
 """
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 
@@ -156,6 +156,11 @@ class Members(Mapping[str, Member]):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def among(self, names: Iterable[str]) -> list[str]:
+        """Those of these names that are members', in the same order."""
+        row = self._row
+        return [name for name in names if row(name) is not None]
 
     def is_called(self, name: str, uid: str) -> bool:
         """Whether there is a card of this name, with this UID, which is the name's as well."""
