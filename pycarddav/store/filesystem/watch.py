@@ -3,7 +3,7 @@
 The kernel queues an inotify event before the system call that caused it returns, so a look at the
 queue at the start of a request misses nothing that happened before.  It does that for changes
 made through this kernel only: on a network share, and wherever inotify fails, each look is a look
-at everything.
+at everything.  Where it fails because others use all that there is, it is tried again.
 """
 
 import logging
@@ -15,10 +15,12 @@ import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from fcntl import ioctl
+from math import inf
 from termios import FIONREAD
 from typing import Literal
 from weakref import WeakValueDictionary
 
+from ... import haste
 from . import libc
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,7 @@ Heard = Mapping[str, int]  # file -> the number of its last event
 EVERYTHING = ""  # among the files of Heard: any of them may have changed
 NOTHING: Heard = {}
 
+_AGAIN = 60.0  # seconds after which it is tried again to listen
 _SAFETY = 300.0  # seconds after which everything is looked at though nothing was heard
 _QUIET = 2.0  # seconds after which a file that nobody closes is taken for written
 
@@ -44,36 +47,68 @@ _EVENT = struct.Struct("iIII")
 
 
 class Inotify:
-    """One queue for all folders: a user may have 128 queues, and many more watches."""
+    """One queue for all folders: a user may have 128 queues, and many more watches.
+
+    What is to be called under the lock says so.
+    """
 
     def __init__(self) -> None:
-        self._queue = libc.inotify_init()
-        self.close = weakref.finalize(self, os.close, self._queue)
+        self._queue: int | None = None
+        self._refused = False  # the queue, and that was said
         self._watches: WeakValueDictionary[int, Watch] = WeakValueDictionary()
         self._events = 0
         self.lock = threading.Lock()
 
-    def add(self, folder: str, watch: "Watch") -> int:
-        """Listen to a folder; the kernel's number for it.  OSError."""
+    def add(self, folder: str, watch: "Watch") -> tuple[int, int] | None:
+        """Listen to a folder: the kernel's number for it, and that of this event.
+
+        None where there is no queue, of which the log knows.  Under the lock.  OSError.
+        """
+        if (queue := self._opened()) is None:
+            return None
         wanted = _OF_A_FILE | _OF_THE_FOLDER | _ONLYDIR | _DONT_FOLLOW
-        with self.lock:
-            number = libc.inotify_add(self._queue, folder, wanted)
-            self._watches[number] = watch
-        return number
+        number = libc.inotify_add(queue, folder, wanted)
+        self._events += 1
+        if other := self._watches.get(number):  # it hears nothing from now on
+            other.happened("", _IGNORED, self._events)
+        self._watches[number] = watch
+        return number, self._events
+
+    def _opened(self) -> int | None:
+        if self._queue is None:
+            try:
+                self._queue = libc.inotify_init()
+            except OSError as error:
+                if not self._refused:
+                    log.warning("no inotify, looking at every file: %s", error)
+                self._refused = True
+                return None
+            self._close = weakref.finalize(self, os.close, self._queue)
+            if self._refused:
+                log.info("inotify works now")
+        return self._queue
 
     def remove(self, number: int, watch: "Watch") -> None:
-        """Stop listening for *watch*, unless the folder is another's by now."""
-        with self.lock:
-            if self._watches.get(number) is watch:
-                del self._watches[number]
-                with suppress(OSError):  # the folder has gone, and the watch with it
-                    libc.inotify_remove(self._queue, number)
+        """Stop listening for *watch*, unless the folder is another's by now.  Under the lock."""
+        if self._queue is not None and self._watches.get(number) is watch:
+            del self._watches[number]
+            with suppress(OSError):  # the folder has gone, and the watch with it
+                libc.inotify_remove(self._queue, number)
 
     def fetch(self) -> None:
         """Hand out what is in the queue.  Who returns from here has everything."""
         with self.lock:
-            while (size := struct.unpack("i", ioctl(self._queue, FIONREAD, b"\0" * 4))[0]) > 0:
-                self._hand_out(os.read(self._queue, size))
+            if (queue := self._queue) is None:
+                return
+            while (size := struct.unpack("i", ioctl(queue, FIONREAD, b"\0" * 4))[0]) > 0:
+                self._hand_out(os.read(queue, size))
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        with self.lock:
+            if self._queue is not None:
+                self._queue = None
+                self._close()
 
     def _hand_out(self, data: bytes) -> None:
         at = 0
@@ -94,9 +129,11 @@ class Inotify:
 class Watch:
     """One folder.  Before somebody has looked, everything may have changed."""
 
-    def __init__(self, folder: str, inotify: Inotify | None) -> None:
-        self._folder, self._inotify = folder, inotify
+    def __init__(self, folder: str, inotify: Inotify | None, local: bool) -> None:
+        self._folder, self._inotify, self._local = folder, inotify, local
         self._number: int | None = None
+        self._tried = 0.0
+        self._refused = False  # this folder, and that was said
         self._pending: dict[str, int] = {}
         self._writing: dict[str, float] = {}  # file -> when it was last written to, and not closed
         self._touched: set[str] = set()  # of those pending, what may have been written to
@@ -104,27 +141,59 @@ class Watch:
         self.begin()
 
     def begin(self) -> None:
-        """Listen to the folder that is at the path now."""
-        self.end()
-        if not self._inotify:
-            return
-        try:
-            self._number = self._inotify.add(self._folder, self)
-        except OSError as error:  # all watches are in use, or the folder has gone
-            log.warning("%s: no inotify, looking at every file: %s", self._folder, error)
+        """Listen to the folder that is at the path now, or as soon as that works."""
+        if inotify := self._inotify:
+            with inotify.lock:
+                self._leave(inotify)
+            self._listen(inotify)
 
     def end(self) -> None:
-        """Stop listening."""
-        if self._inotify and self._number is not None:
-            self._inotify.remove(self._number, self)
+        """Stop listening, for good."""
+        if inotify := self._inotify:
+            with inotify.lock:
+                self._inotify = None
+                self._leave(inotify)
+
+    def _leave(self, inotify: Inotify) -> None:
+        if self._number is not None:
+            inotify.remove(self._number, self)
         self._number = None
-        self._pending, self._writing, self._touched = {EVERYTHING: 0}, {}, set()
+        self._pending, self._writing, self._touched = {}, {}, set()
+
+    def _listen(self, inotify: Inotify) -> None:
+        self._tried = time.monotonic()
+        try:
+            if self._local and libc.is_remote(self._folder):
+                self._tried = inf
+            elif self._was_added(inotify) and self._refused:
+                log.info("%s: inotify works now", self._folder)
+                self._refused = False
+        except FileNotFoundError:
+            pass  # whoever asks for the book is told
+        except OSError as error:  # all watches are in use
+            if not self._refused:
+                log.warning("%s: no inotify, looking at every file: %s", self._folder, error)
+            self._refused = True
+
+    def _was_added(self, inotify: Inotify) -> bool:
+        with inotify.lock:
+            if not self._inotify or not (added := inotify.add(self._folder, self)):
+                return False  # another thread has ended it, or there is no queue
+            number, begun = added
+            self._pending = {EVERYTHING: begun}  # which a look that began before has not seen
+            self._number = number
+        return True
 
     def heard(self) -> Heard:
         """The files that may have changed since done() was told of them."""
-        if not self._inotify or self._number is None:
+        if not (inotify := self._inotify):
             return {EVERYTHING: 0}
-        self._inotify.fetch()
+        if self._number is None and time.monotonic() - self._tried >= _AGAIN:
+            haste.wait()
+            self._listen(inotify)
+        if self._number is None:
+            return {EVERYTHING: 0}
+        inotify.fetch()
         if self._number is None or time.monotonic() - self._looked > _SAFETY:
             return {EVERYTHING: 0} | self._pending
         if self._writing:
@@ -133,9 +202,9 @@ class Watch:
 
     def done(self, heard: Heard) -> None:
         """All of this has been looked at; what happened meanwhile stays to be heard."""
-        if not self._inotify:
+        if not (inotify := self._inotify):
             return
-        with self._inotify.lock:
+        with inotify.lock:
             if EVERYTHING in heard:
                 self._looked = time.monotonic()
             for file, event in heard.items():
@@ -175,23 +244,12 @@ class Watches:
     """Makes watches: with inotify where it is wanted and works."""
 
     def __init__(self, choice: Choice = "auto") -> None:
-        self._choice = choice
-        self._inotify: Inotify | None = None
-        if choice != "stat":
-            try:
-                self._inotify = Inotify()
-            except OSError as error:
-                log.warning("no inotify, looking at every file: %s", error)
+        self._inotify = None if choice == "stat" else Inotify()
+        self._local = choice == "auto"
 
     def of(self, folder: str) -> Watch:
         """A watch of this folder."""
-        inotify = self._inotify
-        if inotify and self._choice == "auto":
-            try:
-                inotify = None if libc.is_remote(folder) else inotify
-            except OSError:
-                inotify = None
-        return Watch(folder, inotify)
+        return Watch(folder, self._inotify, self._local)
 
     def close(self) -> None:
         """Stop all watching."""
