@@ -4,17 +4,16 @@ import logging
 import os
 import time
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import NamedTuple
 
-from ... import __version__, haste
+from ... import haste
 from ...dav.errors import (
     CardUnavailable,
     Conflict,
     Error,
     InvalidSyncToken,
-    NoConversion,
     NotFound,
     PreconditionFailed,
     UidConflict,
@@ -22,17 +21,15 @@ from ...dav.errors import (
 )
 from ...dav.headers import Condition
 from ...model import Author, Changes, encode
-from ...vcard import address_data
-from ...vcard.address_data import AddressData
 from .. import etag, same_uid
-from . import derived, files, member, texts, token
+from . import derived, files, member, token
 from .folder import Folder
+from .forms import Forms
 from .history import BROKEN, History
 from .journal import Cause, Past, now
 from .members import Member
 from .mirror import Mirror
 from .snapshot import Snapshot
-from .texts import Texts
 from .token import EMPTY, Part
 from .watch import Watches
 
@@ -57,10 +54,9 @@ class Book:
     def __init__(self, path: str, folder: Folder, state: str, watches: Watches) -> None:
         self.path, self.folder, self.places = path, folder, (folder.path, state)
         self.mirror = Mirror(folder, state, watches)
+        self.forms = Forms(self.mirror, state)
         self.history = History(os.path.join(state, "history"))
         self._trouble: Error | None = None
-        self._texts: dict[str, Texts] = {}  # by form
-        self._unready: list[str] | None = None  # names; None before anybody has looked
 
     def fresh(self) -> Snapshot:
         """What is there now; the last that was seen while the folder cannot be trusted.
@@ -93,7 +89,7 @@ class Book:
         for _ in range(3):  # a file may change between look and read
             if (found := self.trusted().members.get(name)) is None:
                 return None
-            if (data := self._read(name)) is not None and etag(data) == found.etag:
+            if (data := self.folder.read(name)) is not None and etag(data) == found.etag:
                 if name in self.mirror.missed or name in self.mirror.broken:
                     self._tell(name)  # it can be read again; of its file more may be known now
                     again = self.mirror.snapshot.members.get(name)
@@ -119,56 +115,6 @@ class Book:
     def _problem(self, name: str) -> str:
         broken = self.mirror.broken.get(name, "cannot be read")
         return f"{self.path}{encode(name)}: its file {broken}"
-
-    def _read(self, name: str) -> bytes | None:
-        try:
-            return files.read(self.folder.file(name), member.LARGEST)[0]
-        except (OSError, ValueError):
-            return None
-
-    def texts(self, form: str) -> Texts:
-        """The texts of this form that are kept."""
-        if not (found := self._texts.get(form)):
-            title = f"{__version__} {address_data.REVISION} {form}"
-            found = self._texts.setdefault(form, Texts(self.places[1], form, title))
-        return found
-
-    def save_texts(self, form: str, new: Mapping[str, bytes]) -> None:
-        """As the Store says."""
-        members = self.mirror.snapshot.members
-        self.texts(form).add(new, lambda: [member.etag for member in members.values()])
-
-    def expect(self, names: Collection[str]) -> None:
-        """Let these cards, which are new, be made ready."""
-        if self._unready is not None:
-            self._unready += names
-
-    def unready(self, most: int) -> list[str]:
-        """Some cards that are not ready, each of them once."""
-        if not self.mirror.recalled:  # it is just being opened
-            return []
-        if self._unready is None:
-            etags = {name: member.etag for name, member in self.mirror.snapshot.members.items()}
-            self._unready = self.texts(AddressData.version).lacking(etags)
-        some, self._unready = self._unready[:most], self._unready[most:]
-        return some
-
-    def make_ready(self, names: Collection[str]) -> None:
-        """Keep the texts that clients will ask for first."""
-        members, form = self.mirror.snapshot.members, AddressData()
-        etags = {name: member.etag for name in names if (member := members.get(name))}
-        known = self.texts(form.version).get(etags.values())
-        new = {}
-        for name in [name for name in etags if etags[name] not in known]:
-            data = self._read(name)
-            if data is not None and etag(data) == etags[name]:
-                with suppress(NoConversion):
-                    new[etags[name]] = form.ready(data)
-        self.save_texts(form.version, new)
-
-    def all_texts(self) -> list[Texts]:
-        """The texts of every form that are kept."""
-        return [self.texts(form) for form in texts.forms(self.places[1])]
 
     def derived(self, what: str) -> str:
         """The path of what somebody has derived from the book."""

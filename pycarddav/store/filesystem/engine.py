@@ -264,11 +264,11 @@ class FilesystemStore:
                 yield Card(**_facts(book, name, member, dead), data=data)
 
     def texts(self, book: AddressBook, form: str, etags: Iterable[str]) -> dict[str, bytes]:
-        return self._shelf.known(book).texts(form).get(etags)
+        return self._shelf.known(book).forms.texts(form).get(etags)
 
     def save_texts(self, book: AddressBook, form: str, texts: Mapping[str, bytes]) -> None:
         with suppress(Error):  # whoever reads a book that has just gone is not to hear of it here
-            self._shelf.known(book).save_texts(form, texts)
+            self._shelf.known(book).forms.save(form, texts)
 
     def recall(self, book: AddressBook, what: str) -> bytes | None:
         return derived.load(self._shelf.book(book).derived(what))

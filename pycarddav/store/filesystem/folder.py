@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ... import haste
 from ...dav.errors import NotFound, Unavailable
-from . import files, journal, libc, names, sight
+from . import files, journal, libc, member, names, sight
 from .sight import Glimpse
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,13 @@ class Folder:
     def file(self, name: str) -> str:
         """The path of the card *name*.  Forbidden where there can be none."""
         return os.path.join(self.path, names.file_of(name))
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a card's file; None where it cannot be read."""
+        try:
+            return files.read(self.file(name), member.LARGEST)[0]
+        except (OSError, ValueError):
+            return None
 
     def scan(self) -> Iterator[tuple[str, os.stat_result]]:
         """Every card file, as the name of its card, and its status."""

@@ -1,7 +1,6 @@
 """What keeps a storage small and quick to open.  Nothing here changes what a client sees."""
 
 import logging
-import time
 from datetime import UTC, datetime
 
 from . import files, leftovers
@@ -11,7 +10,6 @@ from .retention import Retention
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 500  # copies: so many small files are a second's work of a slow disk
-_IN_MEMORY = 50  # texts
 
 
 def tidy(book: Book, keep: Retention) -> None:
@@ -44,7 +42,7 @@ def keep_up(book: Book) -> None:
         for name in names:
             if member := members.get(name):
                 book.history.copy(book.folder.file(name), member.etag)
-    book.expect(names)
+    book.forms.expect(names)
 
 
 def make_ready(book: Book, until: float) -> None:
@@ -53,7 +51,6 @@ def make_ready(book: Book, until: float) -> None:
     So are those that have come by other ways, or that another version has made ready.
     """
     try:
-        while time.monotonic() < until and (names := book.unready(_IN_MEMORY)):
-            book.make_ready(names)
+        book.forms.make_ready(until)
     except Exception:  # a bug in a conversion is not to keep other books out of the history
         log.exception("%s: not made ready", book.path)

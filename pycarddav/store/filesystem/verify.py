@@ -170,7 +170,7 @@ def _index(book: Book, repair: bool) -> Iterator[Finding]:
 
 
 def _texts(book: Book, repair: bool) -> Iterator[Finding]:
-    for texts in book.all_texts():
+    for texts in book.forms.all():
         if problem := texts.problem():
             if repair:
                 texts.drop()
