@@ -4,19 +4,25 @@ To hand a request to a thread and back takes longer than most answers do.  So wh
 tried in haste first.  Whatever may take more than a moment (a disk, a lock, a password) says so
 with :func:`wait` before it begins, and has changed nothing until then; what goes on and on says
 :func:`work` each time.  In haste both may raise WouldWait, and a thread begins anew.
+
+Requests that are answered in one turn of the loop had all begun to arrive before it: what is seen
+after that is new enough for each of them, and one look does for all (:func:`once`).
 """
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from itertools import count
+from functools import wraps
 from math import inf
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+Seen = TypeVar("Seen")
 
 MOMENT = 0.004  # seconds; two threads that want to work let each other wait for 0.005
 
 clock = time.perf_counter
-_turns = count(1)
 
 
 class WouldWait(BaseException):
@@ -28,22 +34,33 @@ class WouldWait(BaseException):
 
 class _Mood(threading.local):
     until = inf  # when haste is over; there is none before infinity
-    turn = 0
+    seen: dict[Hashable, Any] | None = None  # in this turn
 
 
 _mood = _Mood()
 
 
 @contextmanager
-def haste() -> Iterator[None]:
-    """As long as the block runs, this thread must not be kept waiting."""
-    before = _mood.until
-    if before == inf:
-        _mood.until, _mood.turn = clock() + MOMENT, next(_turns)
+def turn() -> Iterator[None]:
+    """As long as the block runs, what has been seen in haste is not looked at again."""
+    _mood.seen = {}
     try:
         yield
     finally:
-        _mood.until = before
+        _mood.seen = None
+
+
+@contextmanager
+def haste() -> Iterator[None]:
+    """As long as the block runs, this thread must not be kept waiting."""
+    before = _mood.until, _mood.seen
+    if _mood.until == inf:
+        _mood.until = clock() + MOMENT
+        _mood.seen = {} if _mood.seen is None else _mood.seen
+    try:
+        yield
+    finally:
+        _mood.until, _mood.seen = before
 
 
 def hasty() -> bool:
@@ -51,9 +68,24 @@ def hasty() -> bool:
     return _mood.until < inf
 
 
-def turn() -> int:
-    """A number for this haste, in which nothing needs to be looked at twice; 0 at leisure."""
-    return _mood.turn if _mood.until < inf else 0
+def once(look: Callable[P, Seen]) -> Callable[P, Seen]:
+    """A look that is taken once a turn by who is in haste, and each time at leisure.
+
+    Delete it, and nothing but the clock notices.
+    """
+
+    @wraps(look)
+    def looked(*at: P.args, **by: P.kwargs) -> Seen:
+        seen = _mood.seen
+        if seen is None or _mood.until == inf:
+            return look(*at, **by)
+        key = (look, *at)
+        if key not in seen:
+            seen[key] = look(*at, **by)
+        found: Seen = seen[key]
+        return found
+
+    return looked
 
 
 def wait() -> None:

@@ -7,6 +7,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -25,6 +26,7 @@ from pycarddav.protocol.app import App
 from pycarddav.protocol.cache import Cache
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Request, Response
+from pycarddav.serve import waitress
 from pycarddav.serve.connection import READING
 from pycarddav.store import Store
 from pycarddav.store.filesystem import FilesystemStore, sight
@@ -50,6 +52,7 @@ def pytest_configure(config):
         skim.uid = lambda data: None
         stencil.FEW = sys.maxsize
         sight.glimpse = lambda path: None
+        waitress.turn = nullcontext
         tried_in_haste.clear()
         xml.is_plain = lambda body, most: False
         urls._PLAIN = re.compile(r"(?!)")

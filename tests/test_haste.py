@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import threading
+from contextlib import ExitStack
 
 import pytest
 from conftest import BOOK, anyone, as_on_the_loop, found
@@ -47,15 +48,67 @@ def test_haste_in_haste_ends_with_the_outer_one():
         assert haste.hasty()
 
 
-def test_each_haste_is_a_turn_of_its_own():
-    turns = []
-    for _ in range(2):
+class Looks:
+    """What can be seen at a place, and how often somebody has looked."""
+
+    def __init__(self):
+        self.number = 0
+
+    @haste.once
+    def at(self, place):
+        self.number += 1
+        return place
+
+
+def test_in_one_haste_nothing_is_looked_at_twice():
+    looks, others = Looks(), Looks()
+    for number in (1, 2):
         with haste.haste():
-            turns.append(haste.turn())
+            assert [looks.at("a"), looks.at("a"), looks.at("b"), looks.at("a")] == [*"aaba"]
             with haste.haste():
-                assert haste.turn() == turns[-1]
-    assert len({*turns, haste.turn()}) == 3
-    assert haste.turn() == 0
+                assert looks.at("a") == others.at("a") == "a"
+        assert (looks.number, others.number) == (2 * number, number)
+
+
+def test_at_leisure_everything_is_looked_at_each_time():
+    looks = Looks()
+    looks.at("a")
+    looks.at("a")
+    with haste.turn():
+        looks.at("a")
+        looks.at("a")
+    assert looks.number == 4
+
+
+def test_in_one_turn_one_look_does_for_all_who_are_in_haste():
+    looks = Looks()
+    for number in (1, 2):
+        with haste.turn():
+            for _ in range(3):
+                with haste.haste():
+                    looks.at("a")
+        assert looks.number == number
+    with haste.haste():
+        looks.at("a")
+    assert looks.number == 3
+
+
+def test_what_could_not_be_seen_is_looked_at_again():
+    failures, looks = [WouldWait, ValueError], []
+
+    @haste.once
+    def look():
+        looks.append("look")
+        if failures:
+            raise failures.pop()
+
+    with haste.turn(), haste.haste():
+        for expected in (ValueError, WouldWait):
+            with pytest.raises(expected):
+                look()
+        look()
+        look()
+    assert len(looks) == 3
 
 
 def test_a_thread_is_in_no_haste_because_another_is():
@@ -149,6 +202,34 @@ def test_who_waits_keeps_nobody_else_waiting():
             assert quick.ask("GET /quick HTTP/1.1")[2] == b"GET /quick "
         free.set()
         assert slow.answer()[2] == b"GET /slow "
+
+
+def test_who_asked_before_a_turn_shares_its_looks_and_who_asks_later_does_not(caches_are_on):
+    inside, free, looks = threading.Event(), threading.Event(), []
+
+    @haste.once
+    def look():
+        looks.append("look")
+        return str(len(looks)).encode()
+
+    def serve(request):
+        if request.path == "/slow":
+            inside.set()
+            free.wait(20)
+        return Response(200, {}, look())
+
+    with serving(serve) as server, ExitStack() as stack:
+        slow, one, other = (stack.enter_context(Client(server.address)) for _ in range(3))
+        assert one.ask("GET / HTTP/1.1")[2] == b"1"
+        assert other.ask("GET / HTTP/1.1")[2] == b"2"
+        slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert inside.wait(20)
+        for client in (one, other):  # both are there when the loop turns
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        free.set()
+        assert slow.answer()[2] == b"3"
+        assert one.answer()[2] == other.answer()[2] == b"4"
+        assert one.ask("GET / HTTP/1.1")[2] == b"5"
 
 
 def test_a_mishap_on_the_loop_is_a_500_and_the_loop_goes_on():

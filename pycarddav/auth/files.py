@@ -53,6 +53,7 @@ class Followed(Generic[T]):
         self._complained = ""
         self._content = self._read(None)
 
+    @haste.once
     def now(self) -> Content[T]:
         """The content, read again if the file is not the one it was made of."""
         if not self._unchanged():

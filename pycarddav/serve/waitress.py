@@ -18,7 +18,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 from waitress.task import ThreadedTaskDispatcher
 
-from ..haste import hasty
+from ..haste import hasty, turn
 from ..protocol.context import Limits
 from .connection import Channel
 from .recall import Recall
@@ -176,7 +176,8 @@ class Server:
         notify("READY=1")
 
     def _poll(self, seconds: float) -> None:
-        wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
+        with turn():
+            wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
 
     def _wake(self) -> None:
         with self._closing:

@@ -127,6 +127,7 @@ class FilesystemStore:
         with files.trouble("the homes"):
             return sorted(folders(self._shelf.path()))
 
+    @haste.once
     def home(self, owner: str) -> Home | None:
         self._shelf.check()
         with files.trouble(f"the home of {owner}"):
@@ -158,6 +159,7 @@ class FilesystemStore:
             by_age = sorted((self._created(owner, name), name) for name in self._shelf.names(owner))
         return [book for _, name in by_age if (book := self.book(owner, name))]
 
+    @haste.once
     def book(self, owner: str, name: str) -> AddressBook | None:
         about = AddressBook(owner, name)
         try:
@@ -335,6 +337,7 @@ class FilesystemStore:
     def changes(self, book: AddressBook, since: str | None, limit: int | None = None) -> Changes:
         return self._shelf.known(book).changes(since, limit)
 
+    @haste.once
     def locks(self, owner: str) -> tuple[Lock, ...]:
         with files.trouble(f"the locks of {owner}"):
             return promises.read(self.root.state(owner, _LOCKS))

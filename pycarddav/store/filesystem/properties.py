@@ -31,17 +31,10 @@ class Properties:
         self._path = os.path.join(folder, FILE)
         self._stamp: tuple[int, ...] | None = None
         self._values: dict[str, Any] = {}
-        self._last = 0, self._values  # the turn in which they were read, and what they were
 
+    @haste.once
     def read(self) -> dict[str, Any]:
         """The values; the last good ones while the file cannot be read."""
-        turn, (before, values) = haste.turn(), self._last
-        if not turn or turn != before:
-            values = self._read()
-            self._last = turn, values
-        return values
-
-    def _read(self) -> dict[str, Any]:
         try:
             now = os.lstat(self._path)
         except FileNotFoundError:  # of a folder that has vanished, what it was stays

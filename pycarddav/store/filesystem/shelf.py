@@ -32,21 +32,17 @@ class Shelf:
         self._watches = watches
         self._opening = threading.Lock()
         self._open: dict[str, Book] = {}
-        self._turn = 0  # in which the storage was found to be there
 
     def close(self) -> None:
         """Let every book remember what is known, for a quick start."""
         self._forget(save=True)
         self._watches.close()
 
+    @haste.once
     def check(self) -> None:
         """Unavailable when the storage is not there."""
-        turn = haste.turn()
-        if turn and turn == self._turn:
-            return
         if self.root.is_another():
             self._forget(save=False)
-        self._turn = turn
 
     def _forget(self, save: bool) -> None:
         with self._opening:
