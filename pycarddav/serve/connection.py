@@ -1,6 +1,6 @@
 """waitress' connections, with what they leave to be desired put right.
 
-Here, and in ``Server._poll``, is everything that is not in waitress' documentation: the methods
+Here, and in ``Server``, is everything that is not in waitress' documentation: the methods
 that these classes override and the attributes that they read.  tests/test_wire.py holds each of
 them against a real socket, and names the versions for which that is known to be true.
 """

@@ -26,6 +26,7 @@ from ..store.filesystem.root import STATE
 from .health import Health, with_health
 from .log import Answer, log_answer
 from .metrics import Metrics, with_metrics
+from .place import Place
 from .proxy import Proxies, Vouching
 from .recall import Recall
 from .sockets import inherited, is_unix, listen_all, port_of
@@ -195,7 +196,7 @@ def try_out(config: Config) -> None:
         app(config, kept)
 
 
-def work(config: Config, bound: Bound, number: int, master: int) -> None:
+def work(config: Config, bound: Bound, place: Place) -> None:
     """Be a worker; one of them tidies for all."""
-    with serving(config, bound, tidies=number == 0) as one:
-        one.run(master)
+    with serving(config, bound, tidies=place.number == 0) as one:
+        one.run(place)

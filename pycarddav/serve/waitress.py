@@ -1,7 +1,6 @@
 """waitress, from the first connection to the last answer."""
 
 import logging
-import os
 import signal
 import socket
 import threading
@@ -21,6 +20,7 @@ from waitress.task import ThreadedTaskDispatcher
 from ..haste import hasty, turn
 from ..protocol.context import Limits
 from .connection import Channel
+from .place import Place
 from .recall import Recall
 from .sockets import allow_descriptors
 from .systemd import Heart, notify, reloading
@@ -30,6 +30,7 @@ THREADS = 8
 DESCRIPTORS = 4  # for a connection: itself, a body on the disk; and as many for the storage
 GRACE = 10.0  # seconds that answers may take after the signal to stop
 TICK = 1.0  # seconds between two looks for connections that are too slow
+MOMENT = 0.001  # seconds between two looks at a connection that is left to another worker
 BODIES = 8  # as many bodies of the largest size may be arriving at once
 AT_ONCE = 32  # connections that are accepted before anything else is done
 PACKET = 2**16  # octets of an answer that are sent before there are more of them
@@ -65,7 +66,7 @@ class Server:
     ) -> None:
         self._limits = limits
         self._map: dict[int, Any] = {}
-        self._at_once = AT_ONCE
+        self._place: Place | None = None
         self._stopping = 0
         self._hung_up = self._closed = False
         self._closing = threading.RLock()  # a signal may come while it is held
@@ -119,30 +120,38 @@ class Server:
     def _accept(self, listener: Any, accept: Callable[[], None]) -> None:
         """Take who waits at the door.
 
-        waitress takes one, and looks at all connections before it takes the next.
+        waitress takes one, and looks at all connections before it takes the next.  So does a
+        worker: others may have fewer by then.
         """
-        for _ in range(self._at_once):
+        if self._place and self._place.leaves(self._connections()):
+            return
+        for _ in range(1 if self._place else AT_ONCE):
             known = len(self._map)
             if known < self._limits.max_connections:
                 accept()
             if len(self._map) <= known:
                 break
 
-    def run(self, master: int | None = None) -> None:
+    def _connections(self) -> int:
+        return sum(len(listener.active_channels) for listener in self._listeners)
+
+    def run(self, place: Place | None = None) -> None:
         """Serve until :meth:`stop`, SIGTERM or Ctrl-C; answers that were begun are finished.
 
-        For a process *master*, if it is given, and not without it.
+        A worker has a *place*, and does not serve without its master.
         """
-        if master is not None:
-            self._at_once = 1  # or the first of the workers would take everybody
+        self._place = place
         next_look = 0.0
         heart = Heart(self._dispatcher.add_first)
-        with self._signals(master is not None):
+        with self._signals(once=place is not None):
             try:
                 notify("READY=1")
-                while not self._stopping and master in (None, os.getppid()):
+                while not self._stopping and not (place and place.orphaned):
                     self._make_room()
-                    self._poll(TICK)
+                    if place and place.turn(self._connections()):
+                        self._look_away()
+                    else:
+                        self._poll(TICK)
                     if self._hung_up:
                         self._hung_up = False
                         self._reload()
@@ -152,6 +161,8 @@ class Server:
                         next_look = time.monotonic() + TICK
                 self._stopping = self._stopping or 1
                 notify("STOPPING=1")
+                if place:
+                    place.vacate()
                 self._drain()
             finally:
                 self.close()
@@ -178,6 +189,18 @@ class Server:
     def _poll(self, seconds: float) -> None:
         with turn():
             wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
+
+    def _look_away(self) -> None:
+        """Leave the door alone for a moment, then see at once whether somebody still waits there.
+
+        To look on would take the CPU, where it is short, from the worker that is to come.
+        """
+        for listener in self._listeners:
+            listener.accepting = False
+        self._poll(MOMENT)
+        for listener in self._listeners:
+            listener.accepting = True
+        self._poll(0)
 
     def _wake(self) -> None:
         with self._closing:

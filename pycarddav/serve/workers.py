@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
 
+from .place import Place, tally
 from .systemd import Ear, notify, reloading, watchdog
 from .waitress import GRACE
 
@@ -30,7 +31,7 @@ PATIENCE = GRACE + 10.0  # seconds that the workers have to end by themselves
 class Worker:
     """One of the processes; *pid* is 0 while there is none."""
 
-    number: int
+    place: Place
     pid: int = 0
     begun: float = 0.0
     due: float = 0.0  # when it may begin, by the monotonic clock
@@ -49,22 +50,28 @@ class Worker:
         short = now - self.begun < HEALTHY
         self.pause = min(max(1.0, 2 * self.pause), LONGEST_PAUSE) if short else 0.0
         self.pid, self.due = 0, now + self.pause
+        self.place.vacate()
+
+    @property
+    def number(self) -> int:
+        return self.place.number
 
 
 class Workers:
-    """*work* in as many processes; it is told its number and the process id of the master.
+    """*work* in as many processes, each of which is told its place.
 
     *sockets* are those that it serves on.
     """
 
     def __init__(
         self,
-        work: Callable[[int, int], None],
+        work: Callable[[Place], None],
         processes: int,
         sockets: Iterable[socket.socket],
     ) -> None:
         self._work, self._sockets = work, sockets
-        self._workers = [Worker(number) for number in range(processes)]
+        held = tally(processes)
+        self._workers = [Worker(Place(number, held)) for number in range(processes)]
         if watchdog() < inf:
             for worker in self._workers:
                 worker.ear = Ear()
@@ -113,7 +120,6 @@ class Workers:
         return info.si_signo if info else None
 
     def _begin(self, worker: Worker) -> None:
-        master = os.getpid()
         worker.begun = worker.heard = time.monotonic()
         worker.pid = os.fork()
         if not worker.pid:
@@ -125,7 +131,7 @@ class Workers:
                     worker.ear.attach()
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it serves; it would be killed
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
-                self._work(worker.number, master)
+                self._work(worker.place)
                 status = 0
             except Exception:
                 log.exception("worker %d", worker.number)
