@@ -8,7 +8,7 @@ them against a real socket, and names the versions for which that is known to be
 import re
 import socket
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from math import inf
@@ -20,7 +20,8 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest
 
-from ..haste import WouldWait, haste
+from .. import floor
+from ..haste import WouldWait, haste, hasty
 from ..protocol.context import Limits
 from .log import log_refusal
 from .recall import Kept, Recall
@@ -186,6 +187,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.lingers_until = 0.0  # 0: it does not
         self.due = False  # whether a whole request has just arrived
 
+    def handle_read_event(self) -> None:
+        floor.take()  # until the loop turns
+        super().handle_read_event()
+
     def received(self, data: bytes) -> bool:
         if self.lingers_until:
             return False
@@ -249,7 +254,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         with self.requests_lock:
             self.following += self.requests[1:]
             del self.requests[1:]
-        super().service()
+        with nullcontext() if hasty() else floor.taken():
+            super().service()
         self.idle_since = time.monotonic()
 
     def readable(self) -> bool:

@@ -17,6 +17,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 from waitress.task import ThreadedTaskDispatcher
 
+from .. import floor
 from ..haste import hasty, turn
 from ..protocol.context import Limits
 from .connection import Channel
@@ -189,6 +190,7 @@ class Server:
     def _poll(self, seconds: float) -> None:
         with turn():
             wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
+        floor.give()
 
     def _look_away(self) -> None:
         """Leave the door alone for a moment, then see at once whether somebody still waits there.

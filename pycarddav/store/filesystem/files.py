@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 
-from ... import haste
+from ... import floor, haste
 from ...dav.errors import Error, InsufficientStorage, Unavailable
 from . import libc
 
@@ -39,7 +39,8 @@ synced = Synced()
 def _sync(descriptor: int) -> None:
     haste.wait()
     begun = time.perf_counter()
-    os.fsync(descriptor)
+    with floor.given():
+        os.fsync(descriptor)
     synced.add(time.perf_counter() - begun)
 
 

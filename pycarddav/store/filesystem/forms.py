@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 
-from ... import __version__
+from ... import __version__, floor
 from ...dav.errors import NoConversion
 from ...vcard import address_data
 from ...vcard.address_data import AddressData
@@ -56,9 +56,9 @@ class Forms:
         known = self.texts(form.version).get(etags.values())
         new = {}
         for name in [name for name in etags if etags[name] not in known]:
-            data = self._mirror.folder.read(name)
-            if data is not None and etag(data) == etags[name]:
-                with suppress(NoConversion):
+            with floor.taken(), suppress(NoConversion):
+                data = self._mirror.folder.read(name)
+                if data is not None and etag(data) == etags[name]:
                     new[etags[name]] = form.ready(data)
         self.save(form.version, new)
 

@@ -11,6 +11,7 @@ import os
 import shutil
 from contextlib import suppress
 
+from ... import floor
 from .. import etag as etag_of
 from . import files, member
 
@@ -68,7 +69,7 @@ class History:
         """
         if self.size(etag) and not files.are_one(path, self.path(etag)):
             return
-        with suppress(FileNotFoundError, ValueError):
+        with floor.taken(), suppress(FileNotFoundError, ValueError):
             data, status = files.read(path, member.LARGEST)
             if etag_of(data) == etag:
                 files.make_folders(self.folder)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ... import haste
+from ... import floor, haste
 from ...dav.errors import Unavailable
 from . import files
 
@@ -33,7 +33,7 @@ class Lock:
         Who is only *looking* needs none on a read-only disk, where nobody changes anything.
         """
         haste.wait()
-        if not self._threads.acquire(timeout=patience):
+        if not self._threads.acquire(blocking=False) and not self._awaited(patience):
             raise Unavailable(f"{self._path} is held for too long")
         try:
             file = self._acquired(patience, looking)
@@ -45,6 +45,10 @@ class Lock:
         finally:
             self._threads.release()
 
+    def _awaited(self, patience: float) -> bool:
+        with floor.given():
+            return self._threads.acquire(timeout=patience)
+
     def _acquired(self, patience: float, looking: bool) -> int | None:
         until = time.monotonic() + patience
         with files.trouble(self._path):
@@ -52,7 +56,8 @@ class Lock:
                 while (file := _locked(self._path)) is None:
                     if time.monotonic() > until:
                         raise Unavailable(f"{self._path} is held by another process")
-                    time.sleep(_POLL)
+                    with floor.given():
+                        time.sleep(_POLL)
             except OSError as error:
                 if not looking or error.errno != errno.EROFS:
                     raise
