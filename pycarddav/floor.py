@@ -26,15 +26,19 @@ _floor = threading.Lock()
 
 
 def take() -> None:
-    """Have the floor, unless this thread has it."""
+    """Have the floor, or go on without it where too many wait."""
     global _floor
     if _having.floor:
         return
-    with _queue:
+    if not _queue.acquire(timeout=PATIENCE):
+        return
+    try:
         floor = _floor
         if not floor.acquire(timeout=PATIENCE):
             floor = _floor = threading.Lock()
             floor.acquire()
+    finally:
+        _queue.release()
     _having.floor = floor
 
 

@@ -15,9 +15,9 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from math import inf
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
-P = ParamSpec("P")
+At = TypeVarTuple("At")
 Seen = TypeVar("Seen")
 
 MOMENT = 0.004  # seconds; two threads that want to work let each other wait for 0.005
@@ -68,20 +68,20 @@ def hasty() -> bool:
     return _mood.until < inf
 
 
-def once(look: Callable[P, Seen]) -> Callable[P, Seen]:
+def once(look: Callable[[*At], Seen]) -> Callable[[*At], Seen]:
     """A look that is taken once a turn by who is in haste, and each time at leisure.
 
     Delete it, and nothing but the clock notices.
     """
 
     @wraps(look)
-    def looked(*at: P.args, **by: P.kwargs) -> Seen:
+    def looked(*at: *At) -> Seen:
         seen = _mood.seen
         if seen is None or _mood.until == inf:
-            return look(*at, **by)
+            return look(*at)
         key = (look, *at)
         if key not in seen:
-            seen[key] = look(*at, **by)
+            seen[key] = look(*at)
         found: Seen = seen[key]
         return found
 

@@ -269,6 +269,15 @@ def test_a_token_of_before_there_were_marks_is_understood(synced):
     assert synced.sync() == ({"ada.vcf"}, set())
 
 
+def test_of_a_journal_begun_anew_no_earlier_visit_to_its_state_is_known(synced):
+    """Of those before, a client may have put a card that is gone again, and nobody knows."""
+    put_for_a_moment(synced)
+    with synced.store.opened(synced.book).locked():
+        synced.store.opened(synced.book).mirror.begin_anew()
+    with pytest.raises(InvalidSyncToken):
+        synced.sync()
+
+
 def test_a_journal_begun_anew_knows_its_own_tokens(synced):
     with synced.store.opened(synced.book).locked():
         synced.store.opened(synced.book).mirror.begin_anew()

@@ -133,6 +133,13 @@ def test_who_keeps_it_too_long_has_lost_it(monkeypatch):
     assert is_free()
 
 
+def test_where_too_many_wait_one_goes_on_without_it(monkeypatch):
+    monkeypatch.setattr(floor, "PATIENCE", 0.0)
+    with floor._queue, floor.taken():
+        assert is_free()
+    assert is_free()
+
+
 def test_the_loop_gives_it_away_when_it_turns():
     application = Application(echo)
     server = Server(application, listen("127.0.0.1", 0), Limits(), recall=Recall(lambda _: None))

@@ -7,17 +7,20 @@ import ssl
 import struct
 import subprocess
 import sys
+import threading
 from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 from wire import Client, echo, running, serving
 
+from pycarddav import haste
 from pycarddav.auth import accounts
 from pycarddav.config import load
 from pycarddav.protocol.context import Limits
 from pycarddav.protocol.messages import Response
 from pycarddav.serve import site, tls
+from pycarddav.serve.recall import Recall
 from pycarddav.serve.sockets import listen
 from pycarddav.serve.tls import Certificate, CertificateUnusable
 from pycarddav.serve.waitress import Server
@@ -103,6 +106,72 @@ def test_large_answers_arrive_whole_on_many_connections(files, certificate):
             client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 2)
         for client in clients:
             assert [client.answer()[2] for _ in range(2)] == [body] * 2
+
+
+def greeted(address, trusted):
+    """A connection whose client has all of a handshake, and has still to send the end of it."""
+    sock = socket.create_connection(address, 20)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    secret = trusted.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    while True:
+        try:
+            secret.do_handshake()
+            return sock, secret, incoming, outgoing
+        except ssl.SSLWantReadError:
+            sock.sendall(outgoing.read())
+            incoming.write(sock.recv(2**16))
+
+
+def read(sock, secret, incoming):
+    while True:
+        try:
+            return secret.read(2**16)
+        except ssl.SSLWantReadError:
+            incoming.write(sock.recv(2**16))
+
+
+def test_a_request_that_comes_with_the_end_of_a_handshake_waits_for_the_next_turn(
+    files, certificate, caches_are_on
+):
+    """What this turn of the loop has seen may be older than what its client knows."""
+    inside = {path: threading.Event() for path in ("/slow", "/first")}
+    free = {path: threading.Event() for path in inside}
+    looks = []
+
+    @haste.once
+    def look():
+        looks.append("look")
+        return str(len(looks)).encode()
+
+    def serve(request):
+        found = look()
+        if request.path in inside:
+            inside[request.path].set()
+            free[request.path].wait(20)
+        return Response(200, {}, found)
+
+    trusted, recall = trusting(files / "one.pem", ssl.TLSVersion.TLSv1_3), Recall(lambda _: None)
+    with (
+        serving(serve, certificate=certificate, recall=recall) as address,
+        Client(address, tls=trusted) as slow,
+        Client(address, tls=trusted) as first,
+    ):
+        for number, client in ((b"1", slow), (b"2", first)):
+            assert client.ask("GET / HTTP/1.1")[2] == number
+        sock, secret, incoming, outgoing = greeted(address, trusted)
+        slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert inside["/slow"].wait(20)
+        first.send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
+        sock.sendall(outgoing.read())
+        free["/slow"].set()
+        assert inside["/first"].wait(20)
+        secret.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        sock.sendall(outgoing.read())
+        free["/first"].set()
+        assert slow.answer()[2] == b"3"
+        assert first.answer()[2] == b"4"
+        assert read(sock, secret, incoming).endswith(b"5")
+        sock.close()
 
 
 @pytest.mark.parametrize("size", [100, tls.RECORD])

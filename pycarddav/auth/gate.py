@@ -16,7 +16,7 @@ from functools import partial
 from hashlib import blake2b
 from threading import Lock
 
-from .. import haste
+from .. import floor, haste
 from ..dav.errors import Unauthorized
 from ..model import Principal
 from ..protocol.messages import Request
@@ -128,7 +128,7 @@ class Entrance:
             if not (login.familiar or self._right.get(digest)):
                 self._throttle.check(_whom(login, digest), request.remote)
             costly = any(door.costly for door in hard)
-            with self._turnstile.turn() if costly else nullcontext():
+            with floor.given(), self._turnstile.turn() if costly else nullcontext():
                 # A client's other connections have waited here for the first one's outcome.
                 if principal := self._remembered(digest):
                     return principal

@@ -8,7 +8,7 @@ them against a real socket, and names the versions for which that is known to be
 import re
 import socket
 import time
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from math import inf
@@ -21,7 +21,7 @@ from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest
 
 from .. import floor
-from ..haste import WouldWait, haste, hasty
+from ..haste import WouldWait, haste
 from ..protocol.context import Limits
 from .log import log_refusal
 from .recall import Kept, Recall
@@ -254,7 +254,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         with self.requests_lock:
             self.following += self.requests[1:]
             del self.requests[1:]
-        with nullcontext() if hasty() else floor.taken():
+        with floor.taken():
             super().service()
         self.idle_since = time.monotonic()
 

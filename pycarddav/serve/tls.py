@@ -104,7 +104,13 @@ class TLSChannel(Channel):
         self._lock = threading.Lock()
         encrypted = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         super().__init__(server, encrypted, addr, adj, map)
+        self._greeted = False
         self.sendbuf_len = AT_ONCE
+
+    def _greet(self) -> None:
+        with self._lock:
+            self.socket.do_handshake()
+        self._greeted = True
 
     def _receive(self) -> bytes:
         with self._lock:
@@ -115,6 +121,10 @@ class TLSChannel(Channel):
 
     def handle_read(self) -> None:
         try:
+            if not self._greeted:
+                # A request may have come since this turn began to look at things: see haste.py.
+                self._greet()
+                return
             data = self._receive()
         except OSError as error:
             if not _would_block(error):

@@ -188,9 +188,11 @@ class Server:
         notify("READY=1")
 
     def _poll(self, seconds: float) -> None:
-        with turn():
-            wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
-        floor.give()
+        try:
+            with turn():
+                wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
+        finally:
+            floor.give()
 
     def _look_away(self) -> None:
         """Leave the door alone for a moment, then see at once whether somebody still waits there.

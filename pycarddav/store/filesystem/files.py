@@ -38,10 +38,10 @@ synced = Synced()
 
 def _sync(descriptor: int) -> None:
     haste.wait()
-    begun = time.perf_counter()
     with floor.given():
+        begun = time.perf_counter()
         os.fsync(descriptor)
-    synced.add(time.perf_counter() - begun)
+        synced.add(time.perf_counter() - begun)
 
 
 class trouble:
@@ -283,7 +283,7 @@ def sync_disk(folder: str) -> None:
 
     As many times fsync(2) would have a memory card write everything as many times.
     """
-    with opened(folder) as descriptor:
+    with opened(folder) as descriptor, floor.given():
         libc.sync_disk(descriptor)
 
 

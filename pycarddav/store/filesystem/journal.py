@@ -10,7 +10,7 @@
 Fields are separated by tabs, and JSON where they hold what cannot stand on a line.  The file is
 not synced: what a power cut takes from its end is found again as a difference to the folder.  A
 tail that is no line is cut off; what is damaged beyond that is kept as ``journal.damaged-TIME``.
-All methods but since() and is_read() need the book's lock.
+What changes or goes on with the file needs the book's lock.
 """
 
 import hashlib
@@ -221,7 +221,7 @@ class Journal:
         first = self.point.seq + 1
         lines = [_line(Event(seq, change, cause)) for seq, change in enumerate(changes, first)]
         for change in changes:
-            self._add(change, mark(cause.time))
+            self._add(change, cause.time)
         data = self._unwritten + "".join(lines).encode()
         try:
             self._append(data)
@@ -245,8 +245,8 @@ class Journal:
     def since(self, point: Point) -> list[str] | None:
         """The names that changed after that; None where the book was never there.
 
-        Of another past, the state that this journal began with is known, and no later one: before
-        that comes again, a client may have put a card into the book that is gone again.
+        Of another past, which counted further, the state that this journal began with is known, and
+        no other: before it came, a client may have put a card into the book that is gone again.
         """
         return self._shown.since(point)
 
@@ -292,13 +292,13 @@ class Journal:
                 change, time = _change(line.decode(), self.point.seq + 1)
             except ValueError:
                 break
-            self._add(change, mark(time))
+            self._add(change, time)
             self._know(line + b"\n")
             changes.append(change)
         return changes
 
-    def _add(self, change: Change, mark: int) -> None:
-        self.point = Point(self.point.seq + 1, change.state, mark)
+    def _add(self, change: Change, time: str) -> None:
+        self.point = Point(self.point.seq + 1, change.state, mark(time))
         self._past.add(change.name, self.point)
 
     def _know(self, data: bytes) -> None:
@@ -351,7 +351,8 @@ class _Past:
         if self._before:
             before = self._before.past.since(point)
             return None if before is None else before + self._names
-        return [*self._names] if point.state == self.first.state else None
+        begun = point.seq >= self.first.seq and point.state == self.first.state
+        return [*self._names] if begun else None
 
     def after(self, point: Point) -> list[str]:
         if self._counted(point):

@@ -16,7 +16,7 @@ _POLL = 0.01  # seconds: flock(2) itself would wait without end
 
 
 class Lock:
-    """Exclusive, fair among threads, never held while a disk is asked to sync.
+    """Exclusive, and not held while a disk is asked to sync, but for a journal that is begun.
 
     A threading.Lock around the file's: whoever polls may be unlucky, and wait long.
     The file is never removed: whoever deletes a lock file lets two in.

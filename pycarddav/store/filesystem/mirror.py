@@ -212,7 +212,7 @@ class Mirror:
         self._unsaved += len(news)
 
     def begin_anew(self) -> None:
-        """Start another journal: of the states before, none is known any more."""
+        """Start another journal: of the states before this one, none is known any more."""
         self._begin()
 
     def _begin(self) -> None:
