@@ -21,6 +21,7 @@ At = TypeVarTuple("At")
 Seen = TypeVar("Seen")
 
 MOMENT = 0.004  # seconds; two threads that want to work let each other wait for 0.005
+MANY = 250  # names, or changes: more are not looked up in haste
 
 clock = time.perf_counter
 

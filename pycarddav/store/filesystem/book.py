@@ -36,9 +36,6 @@ from .watch import Watches
 log = logging.getLogger(__name__)
 
 
-_MANY = 250  # changes that are not looked up in haste
-
-
 class Wanted(NamedTuple):
     """A put() or, without *data*, a delete() among many."""
 
@@ -373,7 +370,7 @@ class Book:
 
     def _changed(self, snapshot: Snapshot, part: Part) -> list[str]:
         point, journal = part.point, self.mirror.journal
-        if point.state == EMPTY or snapshot.point.seq - point.seq > _MANY:
+        if point.state == EMPTY or snapshot.point.seq - point.seq > haste.MANY:
             haste.wait()
         if point.state == EMPTY:
             return journal.after(point)

@@ -41,7 +41,6 @@ from .watch import Choice, Watches
 log = logging.getLogger(__name__)
 
 _LOCKS = ".locks.json"
-_MANY = 250  # names that are not looked up in haste
 _AWHILE = 0.25  # seconds, each time, in which cards are made ready
 
 
@@ -414,7 +413,7 @@ def _facts(
 
 def _in_haste_only_some(names: Collection[str] | None) -> None:
     """WouldWait for all cards of a book, and for many."""
-    if names is None or len(names) > _MANY:
+    if names is None or len(names) > haste.MANY:
         haste.wait()
 
 

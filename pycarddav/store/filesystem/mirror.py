@@ -152,7 +152,7 @@ class Mirror:
         """Take what is in a folder that is new for the work of *cause*."""
         self._recall()
         if not self.journal.exists:
-            self._begin()
+            self.begin_anew()
             self.reconcile(self._differing(), cause)
 
     def reconcile(self, suspects: Iterable[str], cause: Cause | None = None) -> None:
@@ -206,16 +206,13 @@ class Mirror:
         point = point._replace(state=state)
         self.snapshot = self.snapshot.changed(news, point) if news else self.snapshot.at(point)
         if not self.journal.exists:
-            self._begin()
+            self.begin_anew()
         self.missed.difference_update(news)
         self.new.update(news)
         self._unsaved += len(news)
 
     def begin_anew(self) -> None:
-        """Start another journal: of the states before this one, none is known any more."""
-        self._begin()
-
-    def _begin(self) -> None:
+        """Start a journal with what is there: of the states before, none is known any more."""
         first = self.snapshot
         try:
             etags = {name: first.members[name].etag for name in first.names}
